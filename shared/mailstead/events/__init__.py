@@ -1,0 +1,86 @@
+"""What services tell each other after a commit: versioned, frozen dataclasses and the subjects they travel on.
+
+Events are hints (promise D2): each carries enough to notice that an earlier one was missed. May import `model` only.
+"""
+
+from dataclasses import asdict, dataclass
+from typing import ClassVar
+
+import orjson
+
+VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class MailboxChanged:
+    """A mailbox went from one modseq to the next. A listener whose view is not at `previous_modseq` reads the delta."""
+
+    kind: ClassVar[str] = "mailbox_changed"
+    account_id: int
+    mailbox_id: int
+    previous_modseq: int
+    modseq: int
+
+    @property
+    def subject(self) -> str:
+        return account_subject(self.account_id)
+
+
+@dataclass(frozen=True, slots=True)
+class QueueFilled:
+    """Messages for other hosts became due. Delivery workers look at the queue."""
+
+    kind: ClassVar[str] = "queue_filled"
+    due: int
+
+    @property
+    def subject(self) -> str:
+        return QUEUE_SUBJECT
+
+
+@dataclass(frozen=True, slots=True)
+class AccountChanged:
+    """Password, state or limits of an account changed: cached answers about it are to be forgotten, sessions may have to end."""
+
+    kind: ClassVar[str] = "account_changed"
+    account_id: int
+    address: str
+    active: bool
+
+    @property
+    def subject(self) -> str:
+        return DIRECTORY_SUBJECT
+
+
+Event = MailboxChanged | QueueFilled | AccountChanged
+
+QUEUE_SUBJECT = "mail.queue"
+DIRECTORY_SUBJECT = "mail.directory"
+
+_KINDS: dict[str, type[MailboxChanged] | type[QueueFilled] | type[AccountChanged]] = {
+    cls.kind: cls for cls in (MailboxChanged, QueueFilled, AccountChanged)
+}
+
+
+def account_subject(account_id: int) -> str:
+    """The subject that a replica subscribes to while one of its sessions watches a mailbox of this account (promise S4)."""
+    return f"mail.account.{account_id}"
+
+
+def encode(event: Event) -> bytes:
+    """One JSON object: version, kind, then the event's own fields."""
+    return orjson.dumps({"v": VERSION, "kind": event.kind, **asdict(event)})
+
+
+def decode(data: bytes) -> Event | None:
+    """The event in `data`, or None for a version or kind that this release does not know (a newer replica may speak).
+
+    Raises ValueError for what is no event at all.
+    """
+    try:
+        fields = orjson.loads(data)
+        version, kind = fields.pop("v"), fields.pop("kind")
+        cls = _KINDS.get(kind) if version == VERSION else None
+        return cls(**fields) if cls else None
+    except (KeyError, TypeError, AttributeError, orjson.JSONDecodeError) as error:
+        raise ValueError(f"not an event: {error}") from error

@@ -1,0 +1,151 @@
+"""Connections and transactions: one pool for each process, errors as the one `Refused` that services understand.
+
+Works through PgBouncer in transaction mode: nothing is kept on a connection between transactions, limits are `SET LOCAL`.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+
+import asyncpg
+from asyncpg.pool import PoolConnectionProxy
+
+from mailstead.model.failure import Failure, Refused
+
+Connection = PoolConnectionProxy[asyncpg.Record]
+Observe = Callable[[str, float], None]
+"""Called with the name of an operation and the seconds it took; lower floors know no metrics."""
+
+T = TypeVar("T")
+
+LOCK_TIMEOUT = "2s"  # a stuck neighbour costs one operation this much, then it is refused as temporary
+STATEMENT_TIMEOUT = "30s"
+COMMAND_TIMEOUT = 40.0  # seconds; for a server that no longer answers at all
+ACQUIRE_TIMEOUT = 10.0  # seconds to wait for a free connection of the pool
+
+_BEGIN = f"BEGIN; SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'; SET LOCAL statement_timeout = '{STATEMENT_TIMEOUT}'"
+_RETRIED = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
+_DATABASE_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
+
+
+def unavailable(what: str, error: BaseException) -> Refused:
+    """The one translation of a database error: temporary for the client, told in full to the log."""
+    return Refused(Failure.UNAVAILABLE, f"{what}: {type(error).__name__}: {error}")
+
+
+class Database:
+    """The pool. Every method raises Refused(UNAVAILABLE) when the database is away, too slow, or refuses the statement."""
+
+    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]", observe: Observe | None) -> None:
+        self._pool = pool
+        self._observe = observe
+
+    @asynccontextmanager
+    async def connection(self, what: str) -> AsyncIterator[Connection]:
+        """A connection on which single statements commit by themselves. `what` names the operation for metrics and errors."""
+        started = time.perf_counter()
+        try:
+            async with self._pool.acquire(timeout=ACQUIRE_TIMEOUT) as connection:
+                yield connection
+        except _DATABASE_ERRORS as error:
+            raise unavailable(what, error) from error
+        finally:
+            if self._observe:
+                self._observe(what, time.perf_counter() - started)
+
+    @asynccontextmanager
+    async def transaction(self, what: str) -> AsyncIterator[Connection]:
+        """One transaction: committed when the block ends, rolled back when it raises."""
+        async with self.connection(what) as connection:
+            await connection.execute(_BEGIN)
+            try:
+                yield connection
+                await connection.execute("COMMIT")
+            except BaseException:
+                await asyncio.shield(_abandon(connection))
+                raise
+
+    async def transact(self, what: str, operation: Callable[[Connection], Awaitable[T]]) -> T:
+        """Run `operation` in a transaction; after a deadlock or serialization failure, once more (promise D7)."""
+        try:
+            async with self.transaction(what) as connection:
+                return await operation(connection)
+        except Refused as refused:
+            if not isinstance(refused.__cause__, _RETRIED):
+                raise
+        async with self.transaction(what) as connection:
+            return await operation(connection)
+
+    async def fetch(self, what: str, sql: str, *arguments: object) -> Sequence[asyncpg.Record]:
+        """One reading statement: one round trip."""
+        async with self.connection(what) as connection:
+            return await connection.fetch(sql, *arguments)
+
+    async def fetchrow(self, what: str, sql: str, *arguments: object) -> asyncpg.Record | None:
+        async with self.connection(what) as connection:
+            return await connection.fetchrow(sql, *arguments)
+
+    async def execute(self, what: str, sql: str, *arguments: object) -> int:
+        """One writing statement; the number of rows it touched."""
+        async with self.connection(what) as connection:
+            tag = await connection.execute(sql, *arguments)
+            last = tag.rpartition(" ")[2]
+            return int(last) if last.isdigit() else 0
+
+    async def ping(self) -> None:
+        """Readiness: one round trip on a pooled connection."""
+        await self.fetchrow("ping", "SELECT 1")
+
+
+async def _abandon(connection: Connection) -> None:
+    try:
+        await connection.execute("ROLLBACK", timeout=5)
+    except _DATABASE_ERRORS:
+        connection.terminate()
+
+
+async def _keep_as_is(_connection: object) -> None:
+    """Nothing is ever set on a pooled connection, so releasing it needs no round trip."""
+
+
+@asynccontextmanager
+async def open_database(
+    url: str,
+    *,
+    pool_size: int = 10,
+    prepared: bool = True,
+    observe: Observe | None = None,
+    log_statement: Callable[[str], None] | None = None,
+) -> AsyncIterator[Database]:
+    """A pool of at most `pool_size` connections to `url`, closed at the end.
+
+    `prepared=False` is for PgBouncer before 1.21, which cannot follow prepared statements. `log_statement` hears the text of
+    each statement (tests count them). Raises Refused(UNAVAILABLE) when the database cannot be reached.
+    """
+
+    async def initialise(connection: Any) -> None:
+        if log_statement:
+            connection.add_query_logger(lambda record: log_statement(record.query))
+
+    try:
+        pool = await asyncpg.create_pool(
+            url,
+            min_size=1,
+            max_size=pool_size,
+            init=initialise,
+            reset=_keep_as_is,
+            command_timeout=COMMAND_TIMEOUT,
+            statement_cache_size=200 if prepared else 0,
+            max_cached_statement_lifetime=0,
+        )
+    except _DATABASE_ERRORS as error:
+        raise unavailable("connect to PostgreSQL", error) from error
+    try:
+        yield Database(pool, observe)
+    finally:
+        try:
+            await asyncio.wait_for(pool.close(), timeout=5)
+        except TimeoutError:
+            pool.terminate()

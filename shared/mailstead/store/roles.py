@@ -1,0 +1,133 @@
+"""One database role for each service, with the least it needs (promise S5), as a table that `migrate` applies.
+
+The roles cannot log in until a deployer gives them LOGIN and a password; migrations and grants run as the owner.
+"""
+
+from dataclasses import dataclass, field
+
+ROLE_PREFIX = "mailstead_"
+
+_FILING = {  # what filing a message into a mailbox takes, without being able to read any
+    "tenants": "SELECT (tenant_id, content_key)",
+    "mailboxes": "SELECT, UPDATE (uidnext, highest_modseq, messages, unseen, deleted, size)",
+    "contents": "INSERT, SELECT (tenant_id, hash, blob_id), UPDATE (referred_at)",
+    "chunks": "INSERT",
+    "emails": "INSERT, SELECT (account_id, email_id, message_id, thread_id)",
+    "messages": "INSERT",
+}
+_QUEUEING = {"queue_messages": "INSERT", "queue_recipients": "INSERT"}
+_READING = {"contents": "SELECT", "chunks": "SELECT", "emails": "SELECT", "messages": "SELECT", "mailboxes": "SELECT"}
+_LOGIN = {"accounts": "SELECT", "addresses": "SELECT", "domains": "SELECT"}
+
+
+@dataclass(frozen=True)
+class Role:
+    """`grants`: table name -> what PostgreSQL's GRANT takes before ON, several entries for a table separated by `; `."""
+
+    name: str
+    grants: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+def _role(name: str, *parts: dict[str, str]) -> Role:
+    grants: dict[str, tuple[str, ...]] = {}
+    for part in parts:
+        for table, rights in part.items():
+            grants[table] = (*grants.get(table, ()), rights)
+    return Role(ROLE_PREFIX + name, grants)
+
+
+ROLES: tuple[Role, ...] = (
+    _role("smtp_in", _LOGIN, _FILING, _QUEUEING),
+    _role(
+        "delivery",
+        _FILING,
+        _QUEUEING,
+        {
+            "accounts": "SELECT (account_id, tenant_id, address, active, quota_bytes)",
+            "addresses": "SELECT",
+            "domains": "SELECT",
+            "contents": "SELECT",
+            "chunks": "SELECT",
+            "queue_messages": "SELECT",
+            "queue_recipients": "SELECT, UPDATE",
+            "queue_attempts": "SELECT, INSERT",
+        },
+    ),
+    _role(
+        "imap",
+        _LOGIN,
+        _FILING,
+        _READING,
+        {
+            "accounts": "UPDATE (last_uidvalidity)",
+            "mailboxes": "INSERT, UPDATE, DELETE",
+            "messages": "UPDATE, DELETE",
+            "expunged": "SELECT, INSERT",
+            "subscriptions": "SELECT, INSERT, DELETE",
+        },
+    ),
+    _role(
+        "pop3",
+        _LOGIN,
+        _READING,
+        {
+            "mailboxes": "UPDATE (highest_modseq, messages, unseen, deleted, size)",
+            "messages": "DELETE",
+            "expunged": "INSERT",
+            "leases": "SELECT, INSERT, UPDATE, DELETE",
+        },
+    ),
+    _role(
+        "api",
+        {
+            "tenants": "SELECT (tenant_id, name, created_at), INSERT",
+            "domains": "SELECT, INSERT, UPDATE, DELETE",
+            "accounts": "SELECT, INSERT, UPDATE, DELETE",
+            "addresses": "SELECT, INSERT, UPDATE, DELETE",
+            "api_keys": "SELECT, INSERT, DELETE",
+            "mailboxes": "SELECT, INSERT, DELETE",
+            "subscriptions": "SELECT, INSERT, DELETE",
+            "messages": "SELECT (account_id, mailbox_id, uid), DELETE",
+            "expunged": "SELECT (account_id, mailbox_id, uid), DELETE",
+            "emails": "SELECT (account_id, email_id), DELETE",
+            "queue_messages": "SELECT",
+            "queue_recipients": "SELECT",
+            "queue_attempts": "SELECT",
+        },
+    ),
+    _role(
+        "jobs",
+        {
+            "tenants": "SELECT (tenant_id, name)",
+            "domains": "SELECT",
+            "accounts": "SELECT (account_id, tenant_id, domain_id, address, active, quota_bytes, last_uidvalidity)",
+            "addresses": "SELECT",
+            "mailboxes": "SELECT, UPDATE (floor_modseq)",
+            "messages": "SELECT",
+            "expunged": "SELECT, DELETE",
+            "emails": "SELECT, UPDATE (email_id), DELETE",
+            "contents": "SELECT (tenant_id, hash, blob_id, size, referred_at), UPDATE (referred_at), DELETE",
+            "chunks": "SELECT (tenant_id, blob_id, number), DELETE",
+            "queue_messages": "SELECT, DELETE",
+            "queue_recipients": "SELECT, DELETE",
+            "queue_attempts": "SELECT, DELETE",
+            "leases": "SELECT, INSERT, UPDATE, DELETE",
+        },
+    ),
+)
+
+
+def grant_statements(schema: str = "public") -> list[str]:
+    """SQL that creates missing roles and makes the rights of each exactly those of this table."""
+    statements = []
+    for role in ROLES:
+        statements += [
+            f"DO $$ BEGIN CREATE ROLE {role.name} NOLOGIN; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$",
+            f"REVOKE ALL ON ALL TABLES IN SCHEMA {schema} FROM {role.name}",
+            f"GRANT USAGE ON SCHEMA {schema} TO {role.name}",
+            f"GRANT SELECT ON alembic_version TO {role.name}",
+        ]
+        statements += [
+            f"GRANT {rights} ON {schema}.{table} TO {role.name}" for table, several in role.grants.items() for rights in several
+        ]
+    return statements

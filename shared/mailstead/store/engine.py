@@ -35,6 +35,12 @@ def unavailable(what: str, error: BaseException) -> Refused:
     return Refused(Failure.UNAVAILABLE, f"{what}: {type(error).__name__}: {error}")
 
 
+def is_outage(refused: Refused) -> bool:
+    """The database itself is away or out of reach, so that trying the same with less makes no sense."""
+    outages = (OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.OperatorInterventionError)
+    return isinstance(refused.__cause__, outages) and not isinstance(refused.__cause__, asyncpg.QueryCanceledError)
+
+
 class Database:
     """The pool. Every method raises Refused(UNAVAILABLE) when the database is away, too slow, or refuses the statement."""
 

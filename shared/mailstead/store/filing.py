@@ -1,0 +1,371 @@
+"""The set-wise statements that file many deliveries in one transaction (promise P1).
+
+Used by the group committer and by whoever files inside a transaction of its own (a bounce with what it reports, promise D3).
+Per batch, whatever its size: lock the mailboxes, move their counters, keep contents, file messages, fill the queue.
+
+Lock order (promise D7): mailboxes by (account_id, mailbox_id), then contents by (tenant_id, hash).
+"""
+
+import hmac
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import Enum
+from uuid import UUID
+
+from mailstead.events import Event, MailboxChanged, QueueFilled
+from mailstead.model.address import Address
+from mailstead.model.failure import Failure, Refused
+from mailstead.model.flags import SystemFlag
+from mailstead.model.ids import new_id
+from mailstead.store.delivery import Delivery, Outgoing, Receipt, Stored
+from mailstead.store.engine import Connection
+from mailstead.store.schema import CHUNK_SIZE
+
+MAX_TEXT = 1000  # characters of a stored subject, sender or Message-ID
+MAX_REFERENCES = 50  # Message-IDs followed to find a message's thread
+
+_LOCK = """
+SELECT m.account_id, m.name, m.mailbox_id, m.uidvalidity, m.uidnext, m.highest_modseq
+FROM mailboxes m JOIN unnest($1::bigint[], $2::text[]) AS d(account_id, name) USING (account_id, name)
+ORDER BY m.account_id, m.mailbox_id FOR UPDATE OF m {}
+"""
+_LOCK_FREE = _LOCK.format("SKIP LOCKED")
+_LOCK_WAITING = _LOCK.format("")
+
+_EXISTING = """
+SELECT m.account_id, m.name FROM mailboxes m JOIN unnest($1::bigint[], $2::text[]) AS d(account_id, name) USING (account_id, name)
+"""
+
+_USAGE = """
+SELECT a.account_id, a.quota_bytes, coalesce(sum(m.size), 0)::bigint AS used
+FROM accounts a LEFT JOIN mailboxes m USING (account_id) WHERE a.account_id = ANY($1::bigint[]) GROUP BY a.account_id
+"""
+
+_COUNT = """
+UPDATE mailboxes m
+SET uidnext = m.uidnext + d.messages, highest_modseq = d.modseq, messages = m.messages + d.messages,
+    unseen = m.unseen + d.unseen, deleted = m.deleted + d.deleted, size = m.size + d.size
+FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::int[], $5::int[], $6::int[], $7::bigint[])
+    AS d(account_id, mailbox_id, modseq, messages, unseen, deleted, size)
+WHERE m.account_id = d.account_id AND m.mailbox_id = d.mailbox_id
+"""
+
+# A conflict returns the blob that is already kept; its chunks then do not join, and ours are not stored a second time.
+_KEEP = """
+WITH kept AS (
+    INSERT INTO contents (tenant_id, hash, blob_id, size, header, structure)
+    SELECT * FROM unnest($1::bigint[], $2::bytea[], $3::uuid[], $4::bigint[], $5::bytea[], $6::bytea[])
+    ON CONFLICT (tenant_id, hash) DO UPDATE SET referred_at = now()
+    RETURNING tenant_id, hash, blob_id
+), stored AS (
+    INSERT INTO chunks (tenant_id, blob_id, number, data)
+    SELECT c.tenant_id, c.blob_id, c.number, c.data
+    FROM unnest($7::bigint[], $8::uuid[], $9::int[], $10::bytea[]) AS c(tenant_id, blob_id, number, data)
+    JOIN kept USING (tenant_id, blob_id)
+)
+SELECT tenant_id, hash, blob_id FROM kept
+"""
+
+_STAGE = "INSERT INTO chunks (tenant_id, blob_id, number, data) SELECT $1, $2, * FROM unnest($3::int[], $4::bytea[])"
+
+_FILE = """
+WITH d AS (
+    SELECT * FROM unnest(
+        $1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::smallint[], $6::text[], $7::bigint[], $8::timestamptz[],
+        $9::uuid[], $10::bigint[], $11::uuid[], $12::text[], $13::bytea[], $14::int[], $15::bytea[], $16::bytea[],
+        $17::text[], $18::text[], $19::text[], $20::text[], $21::timestamptz[], $22::text[]
+    ) AS d(account_id, mailbox_id, uid, modseq, flags, keywords, size, internal_date,
+           email_id, tenant_id, blob_id, trace_id, prefix, header_size, envelope, bodystructure,
+           message_id, reference_ids, subject, sender, sent_at, preview)
+), filed AS (
+    INSERT INTO emails (account_id, email_id, thread_id, tenant_id, blob_id, trace_id, prefix, header_size, size,
+                        envelope, bodystructure, message_id, subject, sender, sent_at, preview)
+    SELECT account_id, email_id,
+           CASE WHEN reference_ids = '' THEN email_id ELSE coalesce(
+               (SELECT e.thread_id FROM emails e WHERE e.account_id = d.account_id
+                AND e.message_id = ANY(string_to_array(d.reference_ids, E'\\n')) ORDER BY e.email_id LIMIT 1), email_id) END,
+           tenant_id, blob_id, trace_id, prefix, header_size, size,
+           envelope, bodystructure, message_id, subject, sender, sent_at, preview
+    FROM d
+)
+INSERT INTO messages (account_id, mailbox_id, uid, modseq, flags, keywords, size, internal_date, saved_at, email_id)
+SELECT account_id, mailbox_id, uid, modseq, flags, string_to_array(keywords, ' '), size, internal_date, now(), email_id FROM d
+"""
+
+_QUEUE = """
+WITH queued AS (
+    INSERT INTO queue_messages (queue_id, tenant_id, account_id, trace_id, sender, envelope_id, return_full, blob_id, prefix,
+                                header_size, size, expires_at)
+    SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::bool[], $8::uuid[],
+                         $9::bytea[], $10::int[], $11::bigint[], $12::timestamptz[])
+)
+INSERT INTO queue_recipients (queue_id, number, address, domain, notify, original, due_at)
+SELECT queue_id, number, address, domain, string_to_array(notify, ' '), original, due_at
+FROM unnest($13::uuid[], $14::int[], $15::text[], $16::text[], $17::text[], $18::text[], $19::timestamptz[])
+    AS r(queue_id, number, address, domain, notify, original, due_at)
+"""
+
+
+class Held(Enum):
+    """A delivery that could not ride in this batch because a mailbox of it is locked elsewhere; nothing of it was filed."""
+
+    LOCKED = "locked"
+
+
+Outcome = Receipt | Refused | Held
+
+
+class TenantKeys:
+    """The HMAC keys under which a tenant's content is shared, read once for each tenant: a key never changes."""
+
+    def __init__(self) -> None:
+        self._keys: dict[int, bytes] = {}
+
+    async def load(self, connection: Connection, tenants: set[int]) -> None:
+        """Raises Refused(UNAVAILABLE) when a tenant is not there."""
+        missing = tenants - self._keys.keys()
+        if not missing:
+            return
+        rows = await connection.fetch("SELECT tenant_id, content_key FROM tenants WHERE tenant_id = ANY($1)", list(missing))
+        self._keys.update((row["tenant_id"], row["content_key"]) for row in rows)
+        if missing - self._keys.keys():
+            raise Refused(Failure.UNAVAILABLE, f"no such tenant: {missing - self._keys.keys()}")
+
+    def hash(self, tenant_id: int, delivery: Delivery) -> bytes:
+        """HMAC-SHA-256 of all octets of the content under the tenant's key (promise S5)."""
+        mac = hmac.new(self._keys[tenant_id], delivery.content.header, "sha256")
+        mac.update(delivery.content.body)
+        return mac.digest()
+
+
+@dataclass(slots=True)
+class _Locked:
+    """A mailbox whose row this transaction holds, and what the batch does to it."""
+
+    account_id: int
+    mailbox_id: int
+    uidvalidity: int
+    first_uid: int
+    previous_modseq: int
+    messages: int = 0
+    unseen: int = 0
+    deleted: int = 0
+    size: int = 0
+
+    @property
+    def modseq(self) -> int:
+        return self.previous_modseq + 1
+
+    def take(self, size: int, flags: SystemFlag) -> int:
+        """Count one more message in; its UID."""
+        uid = self.first_uid + self.messages
+        self.messages += 1
+        self.unseen += not flags & SystemFlag.SEEN
+        self.deleted += bool(flags & SystemFlag.DELETED)
+        self.size += size
+        return uid
+
+
+_Mailboxes = dict[tuple[int, str], _Locked]
+
+
+async def stage(connection: Connection, tenant_id: int, blob_id: UUID, first_number: int, body: memoryview) -> int:
+    """Keep a stretch of a large body ahead of its delivery; the number of the chunk after it (promise S3)."""
+    pieces = [bytes(body[at : at + CHUNK_SIZE]) for at in range(0, len(body), CHUNK_SIZE)]
+    await connection.execute(_STAGE, tenant_id, blob_id, [first_number + n for n in range(len(pieces))], pieces)
+    return first_number + len(pieces)
+
+
+async def file_batch(
+    connection: Connection,
+    deliveries: Sequence[Delivery],
+    keys: TenantKeys,
+    *,
+    staged: dict[tuple[int, int], UUID] | None = None,
+    wait_for_locks: bool = False,
+) -> list[Outcome]:
+    """File what can be filed of `deliveries` within the caller's transaction; an outcome for each, in order.
+
+    `staged` names the blobs whose chunks are already there, by (index of the delivery, tenant). With `wait_for_locks` a locked
+    mailbox is waited for; otherwise its deliveries are answered `Held.LOCKED`. Database errors come as asyncpg raises them:
+    then the transaction must be rolled back and nothing is filed.
+    """
+    now = datetime.now(UTC)
+    await keys.load(connection, {tenant_id for delivery in deliveries for tenant_id in delivery.tenants})
+    mailboxes = await _lock(connection, deliveries, wait_for_locks)
+    outcomes: list[Outcome] = [_admit(delivery, mailboxes) for delivery in deliveries]
+    await _explain_missing(connection, deliveries, outcomes, mailboxes)
+    await _hold_to_quota(connection, deliveries, outcomes)
+    admitted = [n for n, outcome in enumerate(outcomes) if isinstance(outcome, Receipt)]
+    if not admitted:
+        return outcomes
+    blobs = await _keep(connection, [(n, deliveries[n]) for n in admitted], keys, staged or {})
+    copies = [_file_rows(deliveries[n], n, mailboxes, blobs, now) for n in admitted]
+    touched = [mailbox for mailbox in mailboxes.values() if mailbox.messages]
+    if touched:
+        await connection.execute(_COUNT, *_columns([
+            (m.account_id, m.mailbox_id, m.modseq, m.messages, m.unseen, m.deleted, m.size) for m in touched
+        ]))  # fmt: skip
+        await connection.execute(_FILE, *_columns([row for rows, _ in copies for row in rows]))
+    queue_ids = await _queue(connection, [(n, deliveries[n]) for n in admitted], blobs, now)
+    events: list[Event] = [MailboxChanged(m.account_id, m.mailbox_id, m.previous_modseq, m.modseq) for m in touched]
+    if queue_ids:
+        events.append(QueueFilled(sum(map(len, queue_ids.values()))))
+    for n, (_, stored) in zip(admitted, copies, strict=True):
+        # The events of a batch ride on its first receipt: they are told once.
+        outcomes[n] = Receipt(tuple(stored), tuple(queue_ids.get(n, ())), tuple(events) if n == admitted[0] else ())
+    return outcomes
+
+
+async def _lock(connection: Connection, deliveries: Sequence[Delivery], wait: bool) -> _Mailboxes:
+    wanted = sorted({(copy.account_id, copy.mailbox) for delivery in deliveries for copy in delivery.copies})
+    if not wanted:
+        return {}
+    rows = await connection.fetch(_LOCK_WAITING if wait else _LOCK_FREE, *_columns(wanted))
+    return {
+        (row["account_id"], row["name"]): _Locked(
+            row["account_id"], row["mailbox_id"], row["uidvalidity"], row["uidnext"], row["highest_modseq"]
+        )
+        for row in rows
+    }
+
+
+def _admit(delivery: Delivery, mailboxes: _Mailboxes) -> Outcome:
+    held = any((copy.account_id, copy.mailbox) not in mailboxes for copy in delivery.copies)
+    return Held.LOCKED if held else Receipt()
+
+
+async def _explain_missing(
+    connection: Connection, deliveries: Sequence[Delivery], outcomes: list[Outcome], mailboxes: _Mailboxes
+) -> None:
+    """Tell mailboxes that do not exist from those that are locked."""
+    held = [n for n, outcome in enumerate(outcomes) if outcome is Held.LOCKED]
+    if not held:
+        return
+    unknown = sorted({(c.account_id, c.mailbox) for n in held for c in deliveries[n].copies} - mailboxes.keys())
+    existing = {(row["account_id"], row["name"]) for row in await connection.fetch(_EXISTING, *_columns(unknown))}
+    for n in held:
+        for copy in deliveries[n].copies:
+            key = (copy.account_id, copy.mailbox)
+            if key not in mailboxes and key not in existing:
+                outcomes[n] = Refused(Failure.NO_SUCH_MAILBOX, f"account {copy.account_id} has no mailbox {copy.mailbox!r}")
+
+
+async def _hold_to_quota(connection: Connection, deliveries: Sequence[Delivery], outcomes: list[Outcome]) -> None:
+    strict = [n for n, d in enumerate(deliveries) if d.strict_quota and isinstance(outcomes[n], Receipt)]
+    if not strict:
+        return
+    accounts = list({copy.account_id for n in strict for copy in deliveries[n].copies})
+    room = {
+        row["account_id"]: row["quota_bytes"] - row["used"] if row["quota_bytes"] else None
+        for row in await connection.fetch(_USAGE, accounts)
+    }
+    for n in strict:
+        needed: dict[int, int] = defaultdict(int)
+        for copy in deliveries[n].copies:
+            needed[copy.account_id] += deliveries[n].size + len(copy.prefix)
+        short = [a for a, octets in needed.items() if (left := room.get(a)) is not None and octets > left]
+        if short:
+            outcomes[n] = Refused(Failure.OVER_QUOTA, f"account {short[0]} has no room for {needed[short[0]]} octets")
+        else:
+            for account_id, octets in needed.items():
+                left = room.get(account_id)
+                room[account_id] = None if left is None else left - octets
+
+
+async def _keep(
+    connection: Connection, admitted: Sequence[tuple[int, Delivery]], keys: TenantKeys, staged: dict[tuple[int, int], UUID]
+) -> dict[tuple[int, int], UUID]:
+    """Keep each content once for each tenant; the blob of each (index of the delivery, tenant)."""
+    wanted: dict[tuple[int, bytes], tuple[int, Delivery]] = {}
+    hashes: dict[tuple[int, int], tuple[int, bytes]] = {}
+    for n, delivery in admitted:
+        for tenant_id in delivery.tenants:
+            key = (tenant_id, keys.hash(tenant_id, delivery))
+            hashes[n, tenant_id] = key
+            wanted.setdefault(key, (n, delivery))
+    contents, chunks = [], []
+    for (tenant_id, digest), (n, delivery) in sorted(wanted.items(), key=lambda item: item[0]):
+        blob_id = staged.get((n, tenant_id))
+        if blob_id is None:
+            blob_id, body = new_id(), delivery.content.body
+            chunks += [
+                (tenant_id, blob_id, at // CHUNK_SIZE, body if len(body) <= CHUNK_SIZE else body[at : at + CHUNK_SIZE])
+                for at in range(0, len(body), CHUNK_SIZE)
+            ]
+        contents.append((tenant_id, digest, blob_id, delivery.size, delivery.content.header, delivery.content.structure))
+    rows = await connection.fetch(_KEEP, *_columns(contents, 6), *_columns(chunks, 4))
+    kept = {(row["tenant_id"], row["hash"]): row["blob_id"] for row in rows}
+    return {where: kept[key] for where, key in hashes.items()}
+
+
+def _file_rows(
+    delivery: Delivery, n: int, mailboxes: _Mailboxes, blobs: dict[tuple[int, int], UUID], now: datetime
+) -> tuple[list[tuple[object, ...]], list[Stored]]:
+    """Rows for `_FILE`, and where each copy will be."""
+    content = delivery.content
+    rows: list[tuple[object, ...]] = []
+    stored: list[Stored] = []
+    references = "\n".join(_clean(text) for text in content.references[-MAX_REFERENCES:])
+    message_id, subject, sender = _clean(content.message_id), _clean(content.subject), _clean(content.sender)
+    preview = _clean(content.preview)
+    for copy in delivery.copies:
+        mailbox = mailboxes[copy.account_id, copy.mailbox]
+        size = delivery.size + len(copy.prefix)
+        uid = mailbox.take(size, copy.flags.system)
+        stored.append(Stored(copy.account_id, mailbox.mailbox_id, mailbox.uidvalidity, uid, mailbox.modseq))
+        rows.append((
+            copy.account_id, mailbox.mailbox_id, uid, mailbox.modseq, int(copy.flags.system), " ".join(copy.flags.keywords), size,
+            copy.received_at or now, new_id(), copy.tenant_id, blobs[n, copy.tenant_id], delivery.trace_id, copy.prefix,
+            len(content.header), content.envelope, content.bodystructure, message_id, references, subject, sender,
+            content.sent_at, preview,
+        ))  # fmt: skip
+    return rows, stored
+
+
+async def _queue(
+    connection: Connection, admitted: Sequence[tuple[int, Delivery]], blobs: dict[tuple[int, int], UUID], now: datetime
+) -> dict[int, list[UUID]]:
+    messages: list[tuple[object, ...]] = []
+    recipients: list[tuple[object, ...]] = []
+    made: dict[int, list[UUID]] = defaultdict(list)
+    for n, delivery in admitted:
+        for outgoing in delivery.queued:
+            queue_id = new_id()
+            made[n].append(queue_id)
+            messages.append((
+                queue_id, outgoing.tenant_id, outgoing.account_id, delivery.trace_id, outgoing.sender, outgoing.envelope_id,
+                outgoing.return_full, blobs[n, outgoing.tenant_id], outgoing.prefix, len(delivery.content.header),
+                delivery.size + len(outgoing.prefix), now + outgoing.expires_after,
+            ))  # fmt: skip
+            recipients += _recipient_rows(queue_id, outgoing, outgoing.not_before or now)
+    if messages:
+        await connection.execute(_QUEUE, *_columns(messages), *_columns(recipients))
+    return made
+
+
+def _recipient_rows(queue_id: UUID, outgoing: Outgoing, due_at: datetime) -> list[tuple[object, ...]]:
+    return [
+        (
+            queue_id,
+            number,
+            recipient.address,
+            Address.parse(recipient.address).domain,
+            " ".join(sorted(notify.value for notify in recipient.notify)),
+            recipient.original,
+            due_at,
+        )
+        for number, recipient in enumerate(outgoing.recipients)
+    ]
+
+
+def _columns(rows: Sequence[tuple[object, ...]], width: int = 0) -> list[list[object]]:
+    """Rows turned into the arrays that `unnest` takes; `width` empty ones for no rows."""
+    return [list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in range(width)]
+
+
+def _clean(text: str) -> str:
+    """What PostgreSQL's text can hold of a string from outside."""
+    return text[:MAX_TEXT].replace("\0", "").encode(errors="replace").decode()

@@ -1,0 +1,56 @@
+"""Named leases with fencing numbers (promise D3): who may run a job or hold a maildrop, until when."""
+
+from dataclasses import dataclass
+
+from mailstead.store.engine import Database
+
+_ACQUIRE = """
+INSERT INTO leases (name, holder, fence, expires_at) VALUES ($1, $2, 1, now() + make_interval(secs => $3))
+ON CONFLICT (name) DO UPDATE SET holder = $2, fence = leases.fence + 1, expires_at = now() + make_interval(secs => $3)
+WHERE leases.expires_at < now() RETURNING fence
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """Held until it expires; `fence` grows each time the name changes hands."""
+
+    name: str
+    holder: str
+    fence: int
+
+
+class Leases:
+    """A row stays after release, expired, so that the fence never goes back."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def acquire(self, name: str, holder: str, seconds: float) -> Lease | None:
+        """The lease, or None while somebody holds it."""
+        row = await self._database.fetchrow("acquire lease", _ACQUIRE, name, holder, seconds)
+        return Lease(name, holder, row["fence"]) if row else None
+
+    async def renew(self, lease: Lease, seconds: float) -> bool:
+        """Whether it is still ours, and then for `seconds` more."""
+        return bool(
+            await self._database.execute(
+                "renew lease",
+                """UPDATE leases SET expires_at = now() + make_interval(secs => $4)
+                   WHERE name = $1 AND holder = $2 AND fence = $3 AND expires_at > now()""",
+                lease.name,
+                lease.holder,
+                lease.fence,
+                seconds,
+            )
+        )
+
+    async def release(self, lease: Lease) -> None:
+        """Let it go at once; nothing happens when it is no longer ours."""
+        await self._database.execute(
+            "release lease",
+            "UPDATE leases SET expires_at = '-infinity' WHERE name = $1 AND holder = $2 AND fence = $3",
+            lease.name,
+            lease.holder,
+            lease.fence,
+        )

@@ -1,0 +1,249 @@
+"""Messages of a mailbox: what a FETCH needs, flags, COPY, MOVE, EXPUNGE, and reading their octets."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import IntFlag
+from functools import lru_cache
+from uuid import UUID
+
+from mailstead.events import MailboxChanged
+from mailstead.model.failure import Failure, Refused
+from mailstead.model.flags import FlagChange, Flags, SystemFlag
+from mailstead.store import content
+from mailstead.store.content import Source
+from mailstead.store.delivery import Announce
+from mailstead.store.engine import Connection, Database
+from mailstead.store.flag_changes import FlagRow, StoreResult, change_flags
+from mailstead.store.mailbox_row import Counters, Mailbox, advance, lock_by_id
+from mailstead.store.tombstones import Reason, bury
+from mailstead.store.transfers import copy_rows
+
+CHUNK = 10_000  # messages that one transaction flags or expunges (promise D7)
+
+
+class Want(IntFlag):
+    """Which of the larger columns a read brings along."""
+
+    NOTHING = 0
+    ENVELOPE = 1
+    BODYSTRUCTURE = 2
+    STRUCTURE = 4
+    HEADER = 8
+
+
+@dataclass(slots=True)
+class Summary:
+    """One message as ingest described it; `None` where `Want` did not ask. Sizes in octets of BODY[]."""
+
+    uid: int
+    modseq: int
+    system_flags: int
+    keywords: list[str]
+    internal_date: datetime
+    saved_at: datetime
+    size: int
+    email_id: UUID
+    thread_id: UUID
+    tenant_id: int
+    blob_id: UUID
+    prefix: bytes
+    header_size: int
+    envelope: bytes | None
+    bodystructure: bytes | None
+    structure: bytes | None
+    content_header: bytes | None
+
+    @property
+    def flags(self) -> Flags:
+        return flags_of(self.system_flags, self.keywords)
+
+    @property
+    def header(self) -> bytes | None:
+        """The whole header section of BODY[], our prefix first."""
+        return None if self.content_header is None else self.prefix + self.content_header
+
+    @property
+    def source(self) -> Source:
+        return Source(self.tenant_id, self.blob_id, self.prefix, self.header_size, self.size)
+
+
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """What COPYUID tells (RFC 4315 §3): (source UID, new UID) ascending."""
+
+    uidvalidity: int
+    pairs: list[tuple[int, int]]
+
+
+@lru_cache(maxsize=1024)
+def _system_only(system: int) -> Flags:
+    return Flags(SystemFlag(system))
+
+
+def flags_of(system: int, keywords: Sequence[str]) -> Flags:
+    """Flags from a row; the common case without keywords makes no new object."""
+    return Flags(SystemFlag(system), tuple(keywords)) if keywords else _system_only(system)
+
+
+@lru_cache(maxsize=16)
+def _summaries_sql(want: Want) -> str:
+    def column(flag: Want, name: str) -> str:
+        return name if want & flag else "NULL"
+
+    joined = (
+        "JOIN contents c ON c.tenant_id = e.tenant_id AND c.blob_id = e.blob_id" if want & (Want.STRUCTURE | Want.HEADER) else ""
+    )
+    return f"""
+        SELECT m.uid, m.modseq, m.flags, m.keywords, m.internal_date, m.saved_at, m.size, m.email_id, e.thread_id, e.tenant_id,
+               e.blob_id, e.prefix, e.header_size, {column(Want.ENVELOPE, "e.envelope")},
+               {column(Want.BODYSTRUCTURE, "e.bodystructure")}, {column(Want.STRUCTURE, "c.structure")},
+               {column(Want.HEADER, "c.header")}
+        FROM messages m JOIN emails e ON e.account_id = m.account_id AND e.email_id = m.email_id {joined}
+        WHERE m.account_id = $1 AND m.mailbox_id = $2 AND m.uid = ANY($3::bigint[]) ORDER BY m.uid
+    """  # noqa: S608 - constants only
+
+
+class Messages:
+    """UIDs that are no longer there are passed over silently, as IMAP wants it for UID commands."""
+
+    def __init__(self, database: Database, announce: Announce) -> None:
+        self._database = database
+        self._announce = announce
+
+    async def summaries(self, account_id: int, mailbox_id: int, uids: Sequence[int], want: Want = Want.NOTHING) -> list[Summary]:
+        """Ascending by UID, by one statement; the caller pages."""
+        rows = await self._database.fetch("summaries", _summaries_sql(want), account_id, mailbox_id, uids)
+        return [Summary(*row) for row in rows]
+
+    async def flags(self, account_id: int, mailbox_id: int, uids: Sequence[int]) -> list[FlagRow]:
+        """Flags and modseqs alone, ascending by UID, by one statement."""
+        rows = await self._database.fetch(
+            "flags",
+            """SELECT uid, modseq, flags, keywords FROM messages
+               WHERE account_id = $1 AND mailbox_id = $2 AND uid = ANY($3::bigint[]) ORDER BY uid""",
+            account_id,
+            mailbox_id,
+            uids,
+        )
+        return [FlagRow(uid, modseq, flags_of(system, keywords)) for uid, modseq, system, keywords in rows]
+
+    def read(self, source: Source, start: int = 0, length: int | None = None) -> AsyncIterator[bytes]:
+        """See `content.read`."""
+        return content.read(self._database, source, start, length)
+
+    def read_many(self, sources: Sequence[Source]) -> AsyncIterator[tuple[int, bytes]]:
+        """See `content.read_many`."""
+        return content.read_many(self._database, sources)
+
+    async def store_flags(
+        self,
+        account_id: int,
+        mailbox_id: int,
+        uids: Sequence[int],
+        change: FlagChange,
+        flags: Flags,
+        *,
+        unchanged_since: int | None = None,
+    ) -> StoreResult:
+        """Change flags in transactions of at most CHUNK messages; what does not change keeps its modseq.
+
+        `StoreResult.rows` tells all messages addressed as they now are, `modified` those that fail `unchanged_since`
+        (RFC 7162 §3.1.3). Raises Refused(NO_SUCH_MAILBOX).
+        """
+        total = StoreResult(0, [], [])
+        for at in range(0, len(uids), CHUNK):
+
+            async def work(connection: Connection, page: Sequence[int] = uids[at : at + CHUNK]) -> tuple[StoreResult, Mailbox]:
+                (mailbox,) = await lock_by_id(connection, account_id, mailbox_id)
+                return await change_flags(connection, mailbox, page, change, flags, unchanged_since), mailbox
+
+            result, before = await self._database.transact("store flags", work)
+            self._tell(before, result.modseq)
+            total = StoreResult(result.modseq, total.rows + result.rows, total.modified + result.modified)
+        return total
+
+    async def copy(self, account_id: int, mailbox_id: int, uids: Sequence[int], target_id: int) -> Copied:
+        """All or nothing (RFC 9051 §6.4.7). Raises Refused: NO_SUCH_MAILBOX, OVER_QUOTA."""
+        return await self._transfer(account_id, mailbox_id, uids, target_id, move=False)
+
+    async def move(self, account_id: int, mailbox_id: int, uids: Sequence[int], target_id: int) -> Copied:
+        """All or nothing; the originals become tombstones in the same transaction (RFC 6851). Raises Refused(NO_SUCH_MAILBOX)."""
+        return await self._transfer(account_id, mailbox_id, uids, target_id, move=True)
+
+    async def _transfer(self, account_id: int, mailbox_id: int, uids: Sequence[int], target_id: int, *, move: bool) -> Copied:
+        async def work(connection: Connection) -> tuple[Copied, list[tuple[Mailbox, int]]]:
+            source, target = await lock_by_id(connection, account_id, mailbox_id, target_id)
+            copied = await copy_rows(connection, source, target, uids)
+            result = Copied(target.uidvalidity, copied.pairs)
+            if not copied.pairs:
+                return result, []
+            if not move:
+                await _hold_to_quota(connection, account_id, copied.counters.size)
+            same = source.mailbox_id == target.mailbox_id
+            modseq = target.highest_modseq + 1
+            moved = [(target, modseq)]
+            gone = Counters()
+            if move:
+                source_modseq = modseq if same else source.highest_modseq + 1
+                buried = await bury(
+                    connection, source, [uid for uid, _ in copied.pairs], source_modseq, actor="imap", reason=Reason.MOVE
+                )
+                if same:
+                    gone = buried.counters
+                else:
+                    await advance(connection, source, source_modseq, Counters(), buried.counters)
+                    moved.append((source, source_modseq))
+            await advance(connection, target, modseq, copied.counters, gone, len(copied.pairs))
+            return result, moved
+
+        copied, moved = await self._database.transact("move" if move else "copy", work)
+        for mailbox, modseq in moved:
+            self._tell(mailbox, modseq)
+        return copied
+
+    async def expunge(
+        self, account_id: int, mailbox_id: int, uids: Sequence[int] | None, *, actor: str, only_deleted: bool = True
+    ) -> list[int]:
+        """Remove these messages (all for None), by default only those flagged \\Deleted; the UIDs gone, ascending.
+
+        In transactions of at most CHUNK messages. Raises Refused(NO_SUCH_MAILBOX).
+        """
+        condition = f"AND flags & {int(SystemFlag.DELETED)} <> 0" if only_deleted else ""
+        chosen = f"SELECT uid FROM messages WHERE account_id = $1 AND mailbox_id = $2 {condition} "  # noqa: S608 - constants only
+        rows = await (
+            self._database.fetch("choose", chosen + "ORDER BY uid", account_id, mailbox_id)
+            if uids is None
+            else self._database.fetch("choose", chosen + "AND uid = ANY($3::bigint[]) ORDER BY uid", account_id, mailbox_id, uids)
+        )
+        targets = [row["uid"] for row in rows]
+        reason = Reason.EXPUNGE if only_deleted else Reason.POP3
+        gone: list[int] = []
+        for at in range(0, len(targets), CHUNK):
+
+            async def work(connection: Connection, page: list[int] = targets[at : at + CHUNK]) -> tuple[list[int], Mailbox]:
+                (mailbox,) = await lock_by_id(connection, account_id, mailbox_id)
+                buried = await bury(connection, mailbox, page, mailbox.highest_modseq + 1, actor=actor, reason=reason)
+                if buried.uids:
+                    await advance(connection, mailbox, mailbox.highest_modseq + 1, Counters(), buried.counters)
+                return buried.uids, mailbox
+
+            uids_gone, before = await self._database.transact("expunge", work)
+            gone += uids_gone
+            if uids_gone:
+                self._tell(before, before.highest_modseq + 1)
+        return gone
+
+    def _tell(self, before: Mailbox, modseq: int) -> None:
+        if modseq > before.highest_modseq:
+            self._announce([MailboxChanged(before.account_id, before.mailbox_id, before.highest_modseq, modseq)])
+
+
+async def _hold_to_quota(connection: Connection, account_id: int, octets: int) -> None:
+    row = await connection.fetchrow(
+        """SELECT quota_bytes, (SELECT coalesce(sum(size), 0)::bigint FROM mailboxes WHERE account_id = $1) AS used
+           FROM accounts WHERE account_id = $1""",
+        account_id,
+    )
+    if row and row["quota_bytes"] and row["used"] + octets > row["quota_bytes"]:
+        raise Refused(Failure.OVER_QUOTA, f"account {account_id} has no room for {octets} octets more")

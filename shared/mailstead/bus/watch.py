@@ -1,8 +1,8 @@
 """Who of this process watches which mailbox, and waking them when it moved on.
 
 A replica listens to an account only while one of its sessions watches a mailbox of it (promise S4). What events may have
-missed is made up for by one batched look at the highest modseqs: at intervals, after each reconnection, and once the interest in an
-account has reached NATS, since events may have passed before (promise D2).
+missed is made up for by one batched look at the highest modseqs: at intervals, after each reconnection, and once the interest in
+an account has reached NATS, since events may have passed before (promise D2).
 """
 
 import asyncio

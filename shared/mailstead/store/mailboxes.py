@@ -2,7 +2,7 @@
 
 import sys
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import asyncpg
@@ -172,7 +172,7 @@ class Mailboxes:
         if not added:
             raise Refused(Failure.TOO_MANY, f"account {account_id} has {MAX_MAILBOXES} subscriptions")
 
-    async def subscriptions(self, account_id: int) -> "list[str]":
+    async def subscriptions(self, account_id: int) -> Sequence[str]:
         """Subscribed names, those of mailboxes that are gone included."""
         sql = "SELECT name FROM subscriptions WHERE account_id = $1 ORDER BY name"
         return [row["name"] for row in await self._database.fetch("list subscriptions", sql, account_id)]

@@ -1,0 +1,267 @@
+"""Changing the directory: tenants, domains, accounts and API keys. SQLAlchemy builds the statements; nothing here is hot."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import asyncpg
+from sqlalchemy import Executable, delete, func, select, update
+from sqlalchemy.dialects.postgresql import asyncpg as asyncpg_dialect
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.sql import ClauseElement
+from sqlalchemy.sql.compiler import SQLCompiler
+
+from mailstead.model.address import Address
+from mailstead.model.failure import Failure, Refused
+from mailstead.store.engine import Connection, Database
+from mailstead.store.mailbox_row import INBOX, create_mailbox
+from mailstead.store.schema import accounts, addresses, api_keys, domains, emails, expunged, mailboxes, messages, tenants
+
+DEFAULT_TENANT = "default"
+STANDARD_MAILBOXES: dict[str, str | None] = {  # name -> special use (RFC 6154)
+    INBOX: None,
+    "Archive": "\\Archive",
+    "Drafts": "\\Drafts",
+    "Junk": "\\Junk",
+    "Sent": "\\Sent",
+    "Trash": "\\Trash",
+}
+
+_DIALECT = asyncpg_dialect.dialect()  # type: ignore[no-untyped-call]
+_ACCOUNT = (
+    accounts.c.account_id,
+    accounts.c.tenant_id,
+    accounts.c.domain_id,
+    accounts.c.address,
+    accounts.c.active,
+    accounts.c.quota_bytes,
+    accounts.c.created_at,
+    *(
+        select(func.coalesce(func.sum(column), 0)).where(mailboxes.c.account_id == accounts.c.account_id).scalar_subquery()
+        for column in (mailboxes.c.size, mailboxes.c.messages)
+    ),
+)
+_DOMAIN = (
+    domains.c.domain_id,
+    domains.c.tenant_id,
+    domains.c.name,
+    domains.c.active,
+    domains.c.created_at,
+    select(func.count()).select_from(accounts).where(accounts.c.domain_id == domains.c.domain_id).scalar_subquery(),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class DomainRow:
+    """A domain; `accounts` counts those it has."""
+
+    domain_id: int
+    tenant_id: int
+    name: str
+    active: bool
+    created_at: datetime
+    accounts: int
+
+
+@dataclass(frozen=True, slots=True)
+class AccountRow:
+    """An account without its secrets; quota (0: none) and usage in octets."""
+
+    account_id: int
+    tenant_id: int
+    domain_id: int
+    address: str
+    active: bool
+    quota_bytes: int
+    created_at: datetime
+    used_bytes: int
+    messages: int
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKeyRow:
+    """An API key; its secret is nowhere, only the hash of it is stored."""
+
+    api_key_id: int
+    name: str
+    scopes: tuple[str, ...]
+    expires_at: datetime | None
+
+
+class Provisioning:
+    """Each method is one transaction. Besides what they name, all raise Refused(UNAVAILABLE)."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def create_domain(self, name: str, tenant: str = DEFAULT_TENANT) -> DomainRow:
+        """A domain of a tenant, which is made on its first use. Raises Refused(CONFLICT) when the domain exists."""
+
+        async def work(connection: Connection) -> DomainRow:
+            made = upsert(tenants).values(name=tenant, content_key=os.urandom(32)).on_conflict_do_nothing()
+            await _run(connection, made)
+            (tenant_row,) = await _run(connection, select(tenants.c.tenant_id).where(tenants.c.name == tenant))
+            domain = upsert(domains).values(tenant_id=tenant_row["tenant_id"], name=name.lower()).on_conflict_do_nothing()
+            if not await _run(connection, domain.returning(domains.c.domain_id)):
+                raise Refused(Failure.CONFLICT, f"domain {name} exists")
+            return await _domain(connection, name)
+
+        return await self._database.transact("create domain", work)
+
+    async def domains(self, limit: int, after: str = "") -> Sequence[DomainRow]:
+        """In the order of names; `after` is the last name of the page before."""
+        statement = select(*_DOMAIN).where(domains.c.name > after).order_by(domains.c.name).limit(limit)
+        async with self._database.connection("list domains") as connection:
+            return [DomainRow(*row) for row in await _run(connection, statement)]
+
+    async def domain(self, name: str) -> DomainRow:
+        """Raises Refused(NO_SUCH_DOMAIN)."""
+        async with self._database.connection("get domain") as connection:
+            return await _domain(connection, name)
+
+    async def update_domain(self, name: str, *, active: bool) -> DomainRow:
+        """Raises Refused(NO_SUCH_DOMAIN)."""
+
+        async def work(connection: Connection) -> DomainRow:
+            await _run(connection, update(domains).where(domains.c.name == name.lower()).values(active=active))
+            return await _domain(connection, name)
+
+        return await self._database.transact("update domain", work)
+
+    async def delete_domain(self, name: str) -> None:
+        """Raises Refused: NO_SUCH_DOMAIN, or CONFLICT while it has accounts."""
+
+        async def work(connection: Connection) -> None:
+            domain = await _domain(connection, name)
+            if domain.accounts:
+                raise Refused(Failure.CONFLICT, f"domain {name} has {domain.accounts} accounts")
+            await _run(connection, delete(domains).where(domains.c.domain_id == domain.domain_id))
+
+        await self._database.transact("delete domain", work)
+
+    async def create_account(self, address: Address, password_hash: str, quota_bytes: int) -> AccountRow:
+        """An account with its own address and the standard mailboxes. Raises Refused: NO_SUCH_DOMAIN, CONFLICT."""
+
+        async def work(connection: Connection) -> AccountRow:
+            domain = await _domain(connection, address.domain)
+            values = {"tenant_id": domain.tenant_id, "address": address.key}
+            account = upsert(accounts).values(
+                **values, domain_id=domain.domain_id, password_hash=password_hash, quota_bytes=quota_bytes
+            )
+            made = await _run(connection, account.on_conflict_do_nothing().returning(accounts.c.account_id))
+            if not made:
+                raise Refused(Failure.CONFLICT, f"account {address.key} exists")
+            account_id = made[0]["account_id"]
+            own = upsert(addresses).values(**values, account_id=account_id).on_conflict_do_nothing()
+            if not await _run(connection, own.returning(addresses.c.address)):
+                raise Refused(Failure.CONFLICT, f"address {address.key} belongs to another account")
+            for name, special_use in STANDARD_MAILBOXES.items():
+                await create_mailbox(connection, account_id, name, special_use)
+            await connection.execute(
+                "INSERT INTO subscriptions (account_id, name) SELECT $1, * FROM unnest($2::text[])",
+                account_id,
+                list(STANDARD_MAILBOXES),
+            )
+            return await _account(connection, account_id)
+
+        return await self._database.transact("create account", work)
+
+    async def accounts(self, limit: int, after: int = 0, domain: str | None = None) -> Sequence[AccountRow]:
+        """In the order of ids; `after` is the last id of the page before."""
+        statement = select(*_ACCOUNT).where(accounts.c.account_id > after).order_by(accounts.c.account_id).limit(limit)
+        if domain is not None:
+            statement = statement.join_from(accounts, domains).where(domains.c.name == domain.lower())
+        async with self._database.connection("list accounts") as connection:
+            return [AccountRow(*row) for row in await _run(connection, statement)]
+
+    async def account(self, account_id: int) -> AccountRow:
+        """Raises Refused(NO_SUCH_ACCOUNT)."""
+        async with self._database.connection("get account") as connection:
+            return await _account(connection, account_id)
+
+    async def update_account(
+        self,
+        account_id: int,
+        *,
+        password_hash: str | None = None,
+        quota_bytes: int | None = None,
+        active: bool | None = None,
+    ) -> AccountRow:
+        """Change what is not None; a new password ends the old one at once. Raises Refused(NO_SUCH_ACCOUNT)."""
+        values: dict[str, object] = {}
+        if password_hash is not None:
+            values |= {"password_hash": password_hash, "password_version": accounts.c.password_version + 1}
+        if quota_bytes is not None:
+            values["quota_bytes"] = quota_bytes
+        if active is not None:
+            values["active"] = active
+
+        async def work(connection: Connection) -> AccountRow:
+            if values:
+                await _run(connection, update(accounts).where(accounts.c.account_id == account_id).values(**values))
+            return await _account(connection, account_id)
+
+        return await self._database.transact("update account", work)
+
+    async def delete_account(self, account_id: int) -> AccountRow:
+        """Remove the account and all its mail; contents that nothing refers to any more are reclaimed later.
+
+        Returns what it was. Raises Refused(NO_SUCH_ACCOUNT).
+        """
+
+        async def work(connection: Connection) -> AccountRow:
+            account = await _account(connection, account_id)
+            # In the one lock order (promise D7): no delivery can add a message once the mailbox rows are held.
+            await connection.execute(
+                "SELECT FROM mailboxes WHERE account_id = $1 ORDER BY account_id, mailbox_id FOR UPDATE", account_id
+            )
+            for table in (messages, expunged, emails, mailboxes):
+                await _run(connection, delete(table).where(table.c.account_id == account_id))
+            await _run(connection, delete(accounts).where(accounts.c.account_id == account_id))
+            return account
+
+        return await self._database.transact("delete account", work)
+
+    async def create_api_key(
+        self, name: str, scopes: Sequence[str], secret_hash: bytes, expires_at: datetime | None = None
+    ) -> int:
+        """The id of the new key. Raises Refused(CONFLICT) when the name is taken."""
+        key = upsert(api_keys).values(name=name, scopes=list(scopes), secret_hash=secret_hash, expires_at=expires_at)
+        async with self._database.connection("create API key") as connection:
+            rows = await _run(connection, key.on_conflict_do_nothing().returning(api_keys.c.api_key_id))
+        if not rows:
+            raise Refused(Failure.CONFLICT, f"API key {name} exists")
+        return int(rows[0]["api_key_id"])
+
+    async def api_key(self, secret_hash: bytes) -> ApiKeyRow | None:
+        """The key with this hash unless it has expired."""
+        row = await self._database.fetchrow(
+            "API key",
+            """SELECT api_key_id, name, scopes, expires_at FROM api_keys
+               WHERE secret_hash = $1 AND (expires_at IS NULL OR expires_at > now())""",
+            secret_hash,
+        )
+        return ApiKeyRow(row["api_key_id"], row["name"], tuple(row["scopes"]), row["expires_at"]) if row else None
+
+
+async def _domain(connection: Connection, name: str) -> DomainRow:
+    rows = await _run(connection, select(*_DOMAIN).where(domains.c.name == name.lower()))
+    if not rows:
+        raise Refused(Failure.NO_SUCH_DOMAIN, f"no domain {name}")
+    return DomainRow(*rows[0])
+
+
+async def _account(connection: Connection, account_id: int) -> AccountRow:
+    rows = await _run(connection, select(*_ACCOUNT).where(accounts.c.account_id == account_id))
+    if not rows:
+        raise Refused(Failure.NO_SUCH_ACCOUNT, f"no account {account_id}")
+    return AccountRow(*rows[0])
+
+
+async def _run(connection: Connection, statement: Executable) -> Sequence[asyncpg.Record]:
+    """A SQLAlchemy statement on a connection of the one pool."""
+    assert isinstance(statement, ClauseElement)
+    compiled = statement.compile(dialect=_DIALECT, compile_kwargs={"render_postcompile": True})
+    assert isinstance(compiled, SQLCompiler)
+    return await connection.fetch(str(compiled), *(compiled.params[name] for name in compiled.positiontup or ()))

@@ -1,0 +1,286 @@
+"""The queue of what leaves for other hosts: PostgreSQL is the queue, a lease with a fencing number is who works on it (D2, D3).
+
+A recipient waits until `due_at`. Claiming moves `due_at` to the end of the lease and raises the fence, so a dead worker's
+recipients become due again by themselves; settling a lease whose fence has moved on fails and leaves nothing behind.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum
+from uuid import UUID
+
+from mailstead.events import Event
+from mailstead.model.failure import Failure, Refused
+from mailstead.store.content import Source
+from mailstead.store.delivery import Announce, Delivery, Notify, Receipt
+from mailstead.store.engine import Connection, Database
+from mailstead.store.filing import TenantKeys, file_batch
+
+MAX_REPLY = 2000  # characters of a stored reply
+
+# One lease takes the due recipients of one message that share a domain. The inner choice locks and skips what others hold.
+_CLAIM = """
+WITH due AS (
+    SELECT queue_id, domain FROM queue_recipients
+    WHERE state IN ('waiting', 'leased') AND due_at <= now() AND domain <> ALL($4::text[])
+    ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED
+), chosen AS (
+    SELECT r.queue_id, r.number
+    FROM queue_recipients r JOIN (SELECT DISTINCT queue_id, domain FROM due) d USING (queue_id, domain)
+    WHERE r.state IN ('waiting', 'leased') AND r.due_at <= now() FOR UPDATE OF r SKIP LOCKED
+), leased AS (
+    UPDATE queue_recipients r SET state = 'leased', leased_by = $1, fence = r.fence + 1, due_at = now() + $3::interval
+    FROM chosen c WHERE r.queue_id = c.queue_id AND r.number = c.number
+    RETURNING r.queue_id, r.number, r.address, r.domain, r.notify, r.original, r.attempts, r.delay_notified, r.fence, r.due_at
+)
+SELECT l.*, m.tenant_id, m.account_id, m.trace_id, m.sender, m.envelope_id, m.return_full, m.blob_id, m.prefix, m.header_size,
+       m.size, m.queued_at, m.expires_at
+FROM leased l JOIN queue_messages m USING (queue_id) ORDER BY l.queue_id, l.domain, l.number
+"""
+
+_RENEW = """
+UPDATE queue_recipients r SET due_at = now() + $4::interval FROM unnest($2::int[], $3::bigint[]) AS held(number, fence)
+WHERE r.queue_id = $1 AND r.number = held.number AND r.fence = held.fence AND r.state = 'leased'
+"""
+
+_SETTLE = """
+UPDATE queue_recipients r
+SET state = o.state, leased_by = NULL, due_at = coalesce(o.due_at, r.due_at), attempts = r.attempts + $9, status = o.status,
+    reply = o.reply, delay_notified = r.delay_notified OR o.delay_notified,
+    settled_at = CASE WHEN o.state = 'waiting' THEN NULL ELSE now() END
+FROM unnest($2::int[], $3::bigint[], $4::text[], $5::timestamptz[], $6::text[], $7::text[], $8::bool[])
+    AS o(number, fence, state, due_at, status, reply, delay_notified)
+WHERE r.queue_id = $1 AND r.number = o.number AND r.fence = o.fence AND r.state = 'leased'
+RETURNING r.number, r.attempts
+"""
+
+_ATTEMPT = """
+INSERT INTO queue_attempts (queue_id, number, attempt, started_at, duration, outcome, host, address, tls, status, reply)
+SELECT $1, number, attempt, $2, $3, outcome, $4, $5, $6, status, reply
+FROM unnest($7::int[], $8::int[], $9::text[], $10::text[], $11::text[]) AS a(number, attempt, outcome, status, reply)
+"""
+
+_RELEASE = """
+UPDATE queue_recipients r SET state = 'waiting', leased_by = NULL, due_at = now()
+FROM unnest($2::int[], $3::bigint[]) AS held(number, fence)
+WHERE r.queue_id = $1 AND r.number = held.number AND r.fence = held.fence AND r.state = 'leased'
+"""
+
+_COUNTS = """
+SELECT count(*) FILTER (WHERE state = 'waiting') AS waiting,
+       count(*) FILTER (WHERE due_at <= now()) AS due,
+       count(*) FILTER (WHERE state = 'leased') AS leased,
+       coalesce(extract(epoch FROM now() - min(due_at) FILTER (WHERE due_at <= now())), 0)::float8 AS oldest_due
+FROM queue_recipients WHERE state IN ('waiting', 'leased')
+"""
+
+
+class Outcome(Enum):
+    """What became of a recipient in one attempt."""
+
+    DELIVERED = "delivered"
+    DEFERRED = "deferred"
+    FAILED = "failed"
+
+
+_STATE = {Outcome.DELIVERED: "delivered", Outcome.DEFERRED: "waiting", Outcome.FAILED: "failed"}
+
+
+@dataclass(frozen=True, slots=True)
+class QueuedRecipient:
+    """A leased recipient; `attempts` counts those before this lease."""
+
+    number: int
+    address: str
+    attempts: int
+    notify: frozenset[Notify]
+    original: str | None
+    delay_notified: bool
+    fence: int
+
+
+@dataclass(frozen=True, slots=True)
+class Leased:
+    """The due recipients of one message at one domain, ours until `leased_until`."""
+
+    queue_id: UUID
+    tenant_id: int
+    account_id: int | None
+    trace_id: str
+    sender: str
+    envelope_id: str | None
+    return_full: bool
+    domain: str
+    recipients: tuple[QueuedRecipient, ...]
+    source: Source
+    queued_at: datetime
+    expires_at: datetime
+    leased_until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class RecipientOutcome:
+    """One recipient's result. `until` is when a deferred one is tried again; `status` is an enhanced code (RFC 3463)."""
+
+    number: int
+    outcome: Outcome
+    status: str
+    reply: str
+    until: datetime | None = None
+    delay_notified: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """Where and how it was tried; `duration` in seconds. `tls` is version and cipher, None without TLS."""
+
+    host: str
+    address: str
+    tls: str | None
+    started_at: datetime
+    duration: float
+
+
+@dataclass(frozen=True, slots=True)
+class QueueCounts:
+    """Recipients by state; `oldest_due_age` in seconds, 0 when nothing is due."""
+
+    waiting: int
+    due: int
+    leased: int
+    oldest_due_age: float
+
+
+class Queue:
+    """The worker's side of the queue; looking at it for people is `queue_view.py`."""
+
+    def __init__(self, database: Database, announce: Announce) -> None:
+        self._database = database
+        self._announce = announce
+        self._keys = TenantKeys()
+
+    async def claim(self, worker: str, limit: int, lease: timedelta, *, avoid_domains: Sequence[str] = ()) -> list[Leased]:
+        """Lease the recipients that are due, oldest first: about `limit` groups of one message and domain.
+
+        `avoid_domains` are those whose share of this worker is used up.
+        """
+        rows = await self._database.fetch("claim", _CLAIM, worker, limit, lease, list(avoid_domains))
+        groups: dict[tuple[UUID, str], list[int]] = {}
+        for n, row in enumerate(rows):
+            groups.setdefault((row["queue_id"], row["domain"]), []).append(n)
+        return [
+            Leased(
+                queue_id=queue_id,
+                tenant_id=first["tenant_id"],
+                account_id=first["account_id"],
+                trace_id=first["trace_id"],
+                sender=first["sender"],
+                envelope_id=first["envelope_id"],
+                return_full=first["return_full"],
+                domain=domain,
+                recipients=tuple(
+                    QueuedRecipient(
+                        row["number"],
+                        row["address"],
+                        row["attempts"],
+                        frozenset(map(Notify, row["notify"])),
+                        row["original"],
+                        row["delay_notified"],
+                        row["fence"],
+                    )
+                    for row in (rows[n] for n in members)
+                ),
+                source=Source(first["tenant_id"], first["blob_id"], first["prefix"], first["header_size"], first["size"]),
+                queued_at=first["queued_at"],
+                expires_at=first["expires_at"],
+                leased_until=first["due_at"],
+            )
+            for (queue_id, domain), members in groups.items()
+            for first in (rows[members[0]],)
+        ]
+
+    async def renew(self, leased: Leased, lease: timedelta) -> bool:
+        """Whether all of it is still ours, and then for `lease` more."""
+        numbers, fences = _held(leased)
+        return await self._database.execute("renew", _RENEW, leased.queue_id, numbers, fences, lease) == len(numbers)
+
+    async def release(self, leased: Leased) -> None:
+        """Give it back untried, due at once; what is no longer ours stays as it is."""
+        await self._database.execute("release", _RELEASE, leased.queue_id, *_held(leased))
+
+    async def settle(
+        self, leased: Leased, outcomes: Sequence[RecipientOutcome], attempt: Attempt | None, report: Delivery | None = None
+    ) -> Receipt | None:
+        """Write the outcomes, the attempt (None: it did not come to one) and the report to the sender in one transaction (D3).
+
+        Raises Refused(CONFLICT) when the lease of any of them is no longer ours: then nothing is written.
+        """
+        fences = {recipient.number: recipient.fence for recipient in leased.recipients}
+
+        async def work(connection: Connection) -> Receipt | None:
+            receipt = await self._file(connection, report) if report else None
+            rows = await connection.fetch(
+                _SETTLE,
+                leased.queue_id,
+                [o.number for o in outcomes],
+                [fences[o.number] for o in outcomes],
+                [_STATE[o.outcome] for o in outcomes],
+                [o.until for o in outcomes],
+                [o.status for o in outcomes],
+                [_clean(o.reply) for o in outcomes],
+                [o.delay_notified for o in outcomes],
+                int(attempt is not None),
+            )
+            if len(rows) != len(outcomes):
+                raise Refused(Failure.CONFLICT, f"the lease on {leased.queue_id} is no longer ours")
+            if attempt:
+                counted = {row["number"]: row["attempts"] for row in rows}
+                await connection.execute(
+                    _ATTEMPT,
+                    leased.queue_id,
+                    attempt.started_at,
+                    attempt.duration,
+                    attempt.host,
+                    attempt.address,
+                    attempt.tls,
+                    [o.number for o in outcomes],
+                    [counted[o.number] for o in outcomes],
+                    [o.outcome.value for o in outcomes],
+                    [o.status for o in outcomes],
+                    [_clean(o.reply) for o in outcomes],
+                )
+            return receipt
+
+        receipt = await self._database.transact("settle", work)
+        events: tuple[Event, ...] = receipt.events if receipt else ()
+        self._announce(events)
+        return receipt
+
+    async def _file(self, connection: Connection, report: Delivery) -> Receipt:
+        # Mailbox locks come before queue rows: the report is filed first.
+        (outcome,) = await file_batch(connection, [report], self._keys, wait_for_locks=True)
+        if isinstance(outcome, Receipt):
+            return outcome
+        if isinstance(outcome, Refused):
+            raise outcome
+        raise Refused(Failure.UNAVAILABLE, "the mailbox for a report is locked")
+
+    async def next_due(self) -> datetime | None:
+        """When the next recipient becomes due, leases that run out included."""
+        row = await self._database.fetchrow(
+            "next due", "SELECT min(due_at) AS due_at FROM queue_recipients WHERE state IN ('waiting', 'leased')"
+        )
+        return row["due_at"] if row else None
+
+    async def counts(self) -> QueueCounts:
+        row = await self._database.fetchrow("queue counts", _COUNTS)
+        return QueueCounts(*row) if row else QueueCounts(0, 0, 0, 0.0)
+
+
+def _held(leased: Leased) -> tuple[list[int], list[int]]:
+    return [r.number for r in leased.recipients], [r.fence for r in leased.recipients]
+
+
+def _clean(reply: str) -> str:
+    return reply[:MAX_REPLY].replace("\0", "").encode(errors="replace").decode()

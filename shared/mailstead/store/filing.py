@@ -75,19 +75,19 @@ WITH d AS (
     SELECT * FROM unnest(
         $1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::smallint[], $6::text[], $7::bigint[], $8::timestamptz[],
         $9::uuid[], $10::bigint[], $11::uuid[], $12::text[], $13::bytea[], $14::int[], $15::bytea[], $16::bytea[],
-        $17::text[], $18::text[], $19::text[], $20::text[], $21::timestamptz[], $22::text[]
+        $17::text[], $18::text[], $19::text[], $20::text[], $21::timestamptz[], $22::date[], $23::text[]
     ) AS d(account_id, mailbox_id, uid, modseq, flags, keywords, size, internal_date,
            email_id, tenant_id, blob_id, trace_id, prefix, header_size, envelope, bodystructure,
-           message_id, reference_ids, subject, sender, sent_at, preview)
+           message_id, reference_ids, subject, sender, sent_at, sent_on, preview)
 ), filed AS (
     INSERT INTO emails (account_id, email_id, thread_id, tenant_id, blob_id, trace_id, prefix, header_size, size,
-                        envelope, bodystructure, message_id, subject, sender, sent_at, preview)
+                        envelope, bodystructure, message_id, subject, sender, sent_at, sent_on, preview)
     SELECT account_id, email_id,
            CASE WHEN reference_ids = '' THEN email_id ELSE coalesce(
                (SELECT e.thread_id FROM emails e WHERE e.account_id = d.account_id
                 AND e.message_id = ANY(string_to_array(d.reference_ids, E'\\n')) ORDER BY e.email_id LIMIT 1), email_id) END,
            tenant_id, blob_id, trace_id, prefix, header_size, size,
-           envelope, bodystructure, message_id, subject, sender, sent_at, preview
+           envelope, bodystructure, message_id, subject, sender, sent_at, sent_on, preview
     FROM d
 )
 INSERT INTO messages (account_id, mailbox_id, uid, modseq, flags, keywords, size, internal_date, saved_at, email_id)
@@ -320,7 +320,7 @@ def _file_rows(
             copy.account_id, mailbox.mailbox_id, uid, mailbox.modseq, int(copy.flags.system), " ".join(copy.flags.keywords), size,
             copy.received_at or now, new_id(), copy.tenant_id, blobs[n, copy.tenant_id], delivery.trace_id, copy.prefix,
             len(content.header), content.envelope, content.bodystructure, message_id, references, subject, sender,
-            content.sent_at, preview,
+            content.sent_at, content.sent_at.date() if content.sent_at else None, preview,
         ))  # fmt: skip
     return rows, stored
 

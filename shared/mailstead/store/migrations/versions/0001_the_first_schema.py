@@ -64,6 +64,9 @@ def upgrade() -> None:
         sa.Column("subject", sa.Text(), nullable=False),
         sa.Column("sender", sa.Text(), nullable=False),
         sa.Column("sent_at", sa.TIMESTAMP(timezone=True), nullable=True),
+        sa.Column(
+            "sent_on", sa.Date(), nullable=True, comment="the day in Date as written, its zone disregarded (RFC 9051 §6.4.4)"
+        ),
         sa.Column("preview", sa.Text(), nullable=False),
         sa.Column("created_at", sa.TIMESTAMP(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.PrimaryKeyConstraint("account_id", "email_id", name=op.f("emails_pkey")),

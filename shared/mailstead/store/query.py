@@ -1,0 +1,119 @@
+"""What a search asks, as a tree of values; protocol packages build it, `search.py` answers it (RFC 9051 §6.4.4)."""
+
+from dataclasses import dataclass
+from datetime import date
+
+from mailstead.model.flags import SystemFlag
+from mailstead.model.sequence_set import SequenceSet
+
+
+@dataclass(frozen=True, slots=True)
+class All:
+    """Every message."""
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    query: "Query"
+
+
+@dataclass(frozen=True, slots=True)
+class And:
+    queries: tuple["Query", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Or:
+    left: "Query"
+    right: "Query"
+
+
+@dataclass(frozen=True, slots=True)
+class Uids:
+    """A resolved set: no `*` in it."""
+
+    uids: SequenceSet
+
+
+@dataclass(frozen=True, slots=True)
+class HasFlag:
+    flag: SystemFlag
+
+
+@dataclass(frozen=True, slots=True)
+class HasKeyword:
+    keyword: str
+
+
+@dataclass(frozen=True, slots=True)
+class Larger:
+    octets: int
+
+
+@dataclass(frozen=True, slots=True)
+class Smaller:
+    octets: int
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """INTERNALDATE, its time and zone disregarded, is earlier."""
+
+    day: date
+
+
+@dataclass(frozen=True, slots=True)
+class Since:
+    """INTERNALDATE is that day or later. ON is Since(day) without Since(day + 1)."""
+
+    day: date
+
+
+@dataclass(frozen=True, slots=True)
+class SentBefore:
+    """The Date field, its time and zone disregarded, is earlier; a message without one never matches."""
+
+    day: date
+
+
+@dataclass(frozen=True, slots=True)
+class SentSince:
+    day: date
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """A field of this name holds `text` in its decoded value; an empty text asks for the field's presence."""
+
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """The decoded text parts hold `text`."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """The header section or the decoded text parts hold `text`."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModseqAtLeast:
+    """RFC 7162 §3.1.5."""
+
+    modseq: int
+
+
+TextQuery = Header | Body | Text
+"""Leaves that need the message itself; substrings compare without regard to case."""
+
+Query = (
+    All | Not | And | Or | Uids | HasFlag | HasKeyword | Larger | Smaller | Before | Since | SentBefore | SentSince
+    | Header | Body | Text | ModseqAtLeast
+)  # fmt: skip

@@ -1,0 +1,110 @@
+"""Header sections: where they end, their fields, selecting and decoding them (RFC 5322 §2.2, RFC 2047)."""
+
+import base64
+import binascii
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+
+MAX_DECODED = 64 * 1024  # octets of one field's value that are decoded; the rest is cut off
+
+_END = re.compile(rb"\r?\n\r?\n")
+_FIELD = re.compile(rb"^([!-9;-~]+)[ \t]*:(.*(?:\n[ \t].*)*)\n?", re.MULTILINE)
+_FOLD = re.compile(rb"\r?\n(?=[ \t])")
+_WORD = re.compile(rb"=\?([^?\s]{1,80})\?([bBqQ])\?([^?\s]*)\?=")
+_BETWEEN_WORDS = re.compile(rb"(\?=)[ \t]+(?==\?[^?\s]{1,80}\?[bBqQ]\?)")
+
+
+@dataclass(frozen=True, slots=True)
+class HeaderField:
+    """`value` is raw: what follows the colon, folding included, without the final line end. Offsets are of the whole field."""
+
+    name: bytes
+    value: bytes
+    start: int
+    end: int
+
+
+def split_header(message: bytes) -> int:
+    """Octets of the header section with the empty line that ends it; the whole message when there is none (RFC 5322 §2.1)."""
+    if message.startswith((b"\r\n", b"\n")):
+        return message.index(b"\n") + 1
+    end = _END.search(message)
+    return end.end() if end else len(message)
+
+
+def fields(header: bytes) -> list[HeaderField]:
+    """All fields in order. Lines that are no field (an mbox `From `, garbage) are passed over."""
+    return [HeaderField(m[1], m[2].rstrip(b"\r"), m.start(), m.end()) for m in _FIELD.finditer(header)]
+
+
+def first_values(header: bytes) -> dict[bytes, bytes]:
+    """Lower-case name -> raw value of its first field."""
+    found: dict[bytes, bytes] = {}
+    for match in _FIELD.finditer(header):
+        name = match[1].lower()
+        if name not in found:
+            found[name] = match[2].rstrip(b"\r")
+    return found
+
+
+def unfold(raw: bytes) -> bytes:
+    """A raw value on one line, without white space around it (RFC 5322 §2.2.3)."""
+    return (_FOLD.sub(b"", raw) if b"\n" in raw else raw).strip()
+
+
+def decode_value(raw: bytes) -> str:
+    """A raw value as text: unfolded, encoded words decoded (RFC 2047), other octets as UTF-8 or else Latin-1. Never raises."""
+    value = unfold(raw[:MAX_DECODED])
+    if b"=?" not in value:
+        return decode_octets(value)
+    value = _BETWEEN_WORDS.sub(rb"\1", value)  # RFC 2047 §6.2: white space between encoded words is not shown
+    text: list[str] = []
+    pending, charset, at = b"", "", 0
+    for word in _WORD.finditer(value):
+        octets = _word_octets(word[2], word[3])
+        between, word_charset = value[at : word.start()], word[1].partition(b"*")[0].decode("latin-1").lower()
+        if pending and (between or word_charset != charset):
+            # Words of one charset are joined before decoding: some senders split a character between two of them.
+            text.append(decode_octets(pending, charset))
+            pending = b""
+        text.append(decode_octets(between))
+        pending, charset, at = pending + octets, word_charset, word.end()
+    text.append(decode_octets(pending, charset))
+    text.append(decode_octets(value[at:]))
+    return "".join(text)
+
+
+def decode_octets(octets: bytes, charset: str = "utf-8") -> str:
+    """Text in the charset it claims, or else UTF-8, or else Latin-1, which always fits."""
+    for name in (charset or "utf-8", "utf-8"):
+        try:
+            return octets.decode(name)
+        except (LookupError, UnicodeError, ValueError):
+            continue
+    return octets.decode("latin-1")
+
+
+def _word_octets(encoding: bytes, payload: bytes) -> bytes:
+    try:
+        if encoding in b"bB":
+            return base64.b64decode(payload + b"=" * (-len(payload) % 4))
+        return binascii.a2b_qp(payload, header=True)
+    except (binascii.Error, ValueError):
+        return payload
+
+
+def select_fields(header: bytes, names: Collection[bytes], *, exclude: bool = False) -> bytes:
+    """The fields named (lower case), or with `exclude` all others, in their order, and an empty line (RFC 9051 §6.4.5)."""
+    chosen = [header[f.start : f.end] for f in fields(header) if (f.name.lower() in names) is not exclude]
+    return b"".join(field if field.endswith(b"\n") else field + b"\r\n" for field in chosen) + b"\r\n"
+
+
+def remove_fields(header: bytes, names: Collection[bytes]) -> bytes:
+    """The header section without the fields named (lower case); everything else stays as it is."""
+    kept, at = [], 0
+    for field in fields(header):
+        if field.name.lower() in names:
+            kept.append(header[at : field.start])
+            at = field.end
+    return b"".join(kept) + header[at:] if at else header

@@ -1,0 +1,75 @@
+"""What ingest computes of a message, once (promise P2): the pieces that FETCH, SEARCH and THREAD need ever after."""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+from mailstead.wire.bodystructure import render_bodystructure
+from mailstead.wire.envelope import render_envelope_of
+from mailstead.wire.headers import decode_value, first_values, split_header
+from mailstead.wire.mime import scan_body
+from mailstead.wire.structure import pack
+from mailstead.wire.text import preview
+
+MAX_REFERENCES = 100  # message identifiers of one message
+
+_MESSAGE_ID = re.compile(rb"<[^<>\s]{1,900}>")
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """A message taken apart: `header` (with its empty line) and `body` are all of its octets, the rest describes them.
+
+    `structure` is packed (`wire.structure`), its offsets count from the start of the header; `envelope` and `bodystructure` are
+    ready for the wire. `sent_at` has the zone that Date gave.
+    """
+
+    header: bytes
+    body: bytes
+    structure: bytes
+    envelope: bytes
+    bodystructure: bytes
+    subject: str
+    sender: str
+    message_id: str
+    references: tuple[str, ...]
+    sent_at: datetime | None
+    preview: str
+
+
+def parse_message(data: bytes) -> Parsed:
+    """Describe a message. Never raises, whatever the octets are."""
+    header_end = split_header(data)
+    header = data[:header_end]
+    values = first_values(header)
+    part = scan_body(data, values, header_end)
+    own_id = _MESSAGE_ID.search(values.get(b"message-id", b""))
+    related = values.get(b"references", b"") + b" " + values.get(b"in-reply-to", b"")
+    references = dict.fromkeys(_MESSAGE_ID.findall(related)[-MAX_REFERENCES:])
+    return Parsed(
+        header=header,
+        body=data[header_end:],
+        structure=pack(part),
+        envelope=render_envelope_of(values),
+        bodystructure=render_bodystructure(part),
+        subject=decode_value(values.get(b"subject", b"")),
+        sender=decode_value(values.get(b"from", b"")),
+        message_id=own_id[0].decode("latin-1") if own_id else "",
+        references=tuple(reference.decode("latin-1") for reference in references),
+        sent_at=parse_date(values.get(b"date")),
+        preview=preview(data, part),
+    )
+
+
+def parse_date(raw: bytes | None) -> datetime | None:
+    """The moment of a Date field, or None for what is none (RFC 5322 §3.3)."""
+    if not raw:
+        return None
+    try:
+        moment = parsedate_to_datetime(raw[:200].decode("latin-1").strip())
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        # Years that PostgreSQL's or Python's calendars trip over once the zone is applied are no date.
+        return moment if 1 < moment.year < 9999 else None
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None

@@ -3,7 +3,7 @@
 Events are hints (promise D2): each carries enough to notice that an earlier one was missed. May import `model` only.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import ClassVar
 
 import orjson
@@ -78,9 +78,14 @@ def decode(data: bytes) -> Event | None:
     Raises ValueError for what is no event at all.
     """
     try:
-        fields = orjson.loads(data)
-        version, kind = fields.pop("v"), fields.pop("kind")
+        values = orjson.loads(data)
+        version, kind = values.pop("v"), values.pop("kind")
         cls = _KINDS.get(kind) if version == VERSION else None
-        return cls(**fields) if cls else None
+        if cls is None:
+            return None
+        event = cls(**values)
+        if any(type(values[field.name]) is not field.type for field in fields(cls)):
+            raise TypeError("a field of another type")
+        return event
     except (KeyError, TypeError, AttributeError, orjson.JSONDecodeError) as error:
         raise ValueError(f"not an event: {error}") from error

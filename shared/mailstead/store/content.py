@@ -73,7 +73,7 @@ async def read(database: Database, source: Source, start: int = 0, length: int |
             else database.fetch("read chunks", _CHUNKS, *key, last, offset)
         )
         piece = b"".join([row["data"] for row in rows])[: end - at]
-        if not piece:
+        if len(rows) != last - number + 1 or not piece:
             raise _missing(source)
         yield piece
         at += len(piece)

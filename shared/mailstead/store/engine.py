@@ -7,14 +7,14 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
 from mailstead.model.failure import Failure, Refused
 
-Connection = PoolConnectionProxy[asyncpg.Record]
+Connection: TypeAlias = "PoolConnectionProxy[asyncpg.Record]"
 Observe = Callable[[str, float], None]
 """Called with the name of an operation and the seconds it took; lower floors know no metrics."""
 
@@ -38,7 +38,9 @@ def unavailable(what: str, error: BaseException) -> Refused:
 def is_outage(refused: Refused) -> bool:
     """The database itself is away or out of reach, so that trying the same with less makes no sense."""
     outages = (OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.OperatorInterventionError)
-    return isinstance(refused.__cause__, outages) and not isinstance(refused.__cause__, asyncpg.QueryCanceledError)
+    # asyncpg calls an argument that it cannot encode an InterfaceError too, which is a ValueError besides.
+    blameless = (asyncpg.QueryCanceledError, ValueError)
+    return isinstance(refused.__cause__, outages) and not isinstance(refused.__cause__, blameless)
 
 
 class Database:
@@ -65,8 +67,8 @@ class Database:
     async def transaction(self, what: str) -> AsyncIterator[Connection]:
         """One transaction: committed when the block ends, rolled back when it raises."""
         async with self.connection(what) as connection:
-            await connection.execute(_BEGIN)
             try:
+                await connection.execute(_BEGIN)
                 yield connection
                 await connection.execute("COMMIT")
             except BaseException:

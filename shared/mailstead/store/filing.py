@@ -24,6 +24,7 @@ from mailstead.store.engine import Connection
 from mailstead.store.schema import CHUNK_SIZE
 
 MAX_TEXT = 1000  # characters of a stored subject, sender or Message-ID
+MAX_IDENTIFIER = 1000  # octets of a stored Message-ID; an index row holds at most 2,704
 MAX_REFERENCES = 50  # Message-IDs followed to find a message's thread
 
 _LOCK = """
@@ -308,8 +309,8 @@ def _file_rows(
     content = delivery.content
     rows: list[tuple[object, ...]] = []
     stored: list[Stored] = []
-    references = "\n".join(_clean(text) for text in content.references[-MAX_REFERENCES:])
-    message_id, subject, sender = _clean(content.message_id), _clean(content.subject), _clean(content.sender)
+    references = "\n".join(_identifier(text) for text in content.references[-MAX_REFERENCES:])
+    message_id, subject, sender = _identifier(content.message_id), _clean(content.subject), _clean(content.sender)
     preview = _clean(content.preview)
     for copy in delivery.copies:
         mailbox = mailboxes[copy.account_id, copy.mailbox]
@@ -320,7 +321,7 @@ def _file_rows(
             copy.account_id, mailbox.mailbox_id, uid, mailbox.modseq, int(copy.flags.system), " ".join(copy.flags.keywords), size,
             copy.received_at or now, new_id(), copy.tenant_id, blobs[n, copy.tenant_id], delivery.trace_id, copy.prefix,
             len(content.header), content.envelope, content.bodystructure, message_id, references, subject, sender,
-            content.sent_at, content.sent_at.date() if content.sent_at else None, preview,
+            _instant(content.sent_at), content.sent_at.date() if content.sent_at else None, preview,
         ))  # fmt: skip
     return rows, stored
 
@@ -342,7 +343,7 @@ async def _queue(
             ))  # fmt: skip
             recipients += _recipient_rows(queue_id, outgoing, outgoing.not_before or now)
     if messages:
-        await connection.execute(_QUEUE, *_columns(messages), *_columns(recipients))
+        await connection.execute(_QUEUE, *_columns(messages), *_columns(recipients, 7))
     return made
 
 
@@ -369,3 +370,15 @@ def _columns(rows: Sequence[tuple[object, ...]], width: int = 0) -> list[list[ob
 def _clean(text: str) -> str:
     """What PostgreSQL's text can hold of a string from outside."""
     return text[:MAX_TEXT].replace("\0", "").encode(errors="replace").decode()
+
+
+def _identifier(text: str) -> str:
+    return _clean(text).encode()[:MAX_IDENTIFIER].decode(errors="ignore")
+
+
+def _instant(sent_at: datetime | None) -> datetime | None:
+    """None for a Date that its zone moves out of the calendar."""
+    try:
+        return sent_at.astimezone(UTC) if sent_at else None
+    except OverflowError:
+        return None

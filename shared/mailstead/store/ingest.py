@@ -57,6 +57,7 @@ class Ingest(AbstractAsyncContextManager["Ingest"]):
         self._observe = observe
         self._keys = TenantKeys()
         self._waiting: deque[_Waiting] = deque()
+        self._staging = 0  # deliveries whose body is on its way to the database
         self._arrived = asyncio.Event()
         self._closing = False
         self._committer: asyncio.Task[None] | None = None
@@ -83,7 +84,12 @@ class Ingest(AbstractAsyncContextManager["Ingest"]):
             raise Refused(Failure.UNAVAILABLE, "this replica is shutting down")
         waiting = _Waiting(delivery, asyncio.get_running_loop().create_future(), time.monotonic() + LOCKED_FOR)
         if len(delivery.content.body) > STAGE_ABOVE:
-            await self._stage(waiting)
+            self._staging += 1
+            try:
+                await self._stage(waiting)
+            finally:
+                self._staging -= 1
+                self._arrived.set()
         self._waiting.append(waiting)
         self._arrived.set()
         return await waiting.done
@@ -101,22 +107,24 @@ class Ingest(AbstractAsyncContextManager["Ingest"]):
         while True:
             batch = self._take()
             if not batch:
-                if self._closing:
+                if self._closing and not self._staging:
                     return
                 self._arrived.clear()
                 await self._arrived.wait()
                 continue
+            self._arrived.clear()
             held = await self._settle(batch)
-            self._waiting.extendleft(reversed(held))
-            if held and len(held) == len(batch):
-                self._arrived.clear()
+            # At the end, so that what is locked never stands before what is not.
+            self._waiting.extend(held)
+            if len(held) == len(batch):
                 await _wait_briefly(self._arrived)
 
     def _take(self) -> list[_Waiting]:
         batch: list[_Waiting] = []
         octets = 0
         while self._waiting and len(batch) < self._max_batch:
-            octets += 0 if self._waiting[0].staged else len(self._waiting[0].delivery.content.body)
+            content = self._waiting[0].delivery.content
+            octets += len(content.header) + (0 if self._waiting[0].staged else len(content.body))
             if batch and octets > self._max_batch_octets:
                 break
             batch.append(self._waiting.popleft())

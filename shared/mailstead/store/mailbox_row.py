@@ -61,13 +61,13 @@ class Counters:
 
 def check_name(name: str) -> str:
     """The canonical form of a mailbox name (INBOX in capitals). Raises Refused(INVALID_NAME)."""
+    if any(ord(c) < 32 or ord(c) == 127 or 0xD800 <= ord(c) < 0xE000 or c in "%*" for c in name):
+        raise Refused(Failure.INVALID_NAME, "control character, lone surrogate or wildcard in a mailbox name")
     levels = name.split(SEPARATOR)
     if levels[0].upper() == INBOX:  # RFC 9051 §5.1: INBOX is case-insensitive
         levels[0] = INBOX
     if not all(levels) or len(name.encode()) > MAX_NAME or len(levels) > MAX_DEPTH:
         raise Refused(Failure.INVALID_NAME, "empty level, too long or too deep")
-    if any(ord(c) < 32 or ord(c) == 127 or c in "%*" for c in name):
-        raise Refused(Failure.INVALID_NAME, "control character or wildcard in a mailbox name")
     return SEPARATOR.join(levels)
 
 

@@ -45,6 +45,15 @@ SELECT {COLUMNS}, EXISTS (SELECT FROM subscriptions s WHERE s.account_id = m.acc
 FROM mailboxes m WHERE account_id = $1 ORDER BY name
 """  # noqa: S608 - constants only
 
+_LOCK_TREE = """
+SELECT mailbox_id, name FROM mailboxes WHERE account_id = $1 AND (name = $2 OR starts_with(name, $2 || '/'))
+ORDER BY account_id, mailbox_id FOR UPDATE
+"""
+_RENAME = """
+UPDATE mailboxes m SET name = d.name FROM unnest($2::bigint[], $3::text[]) AS d(mailbox_id, name)
+WHERE m.account_id = $1 AND m.mailbox_id = d.mailbox_id
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Opened:
@@ -125,15 +134,15 @@ class Mailboxes:
             return
 
         async def work(connection: Connection) -> None:
-            await lock_mailbox(connection, account_id, old)
+            rows = await connection.fetch(_LOCK_TREE, account_id, old)
+            names = {row["mailbox_id"]: row["name"] for row in rows}
+            if old not in names.values():
+                raise no_such_mailbox(old)
+            renamed = [check_name(new + name[len(old) :]) for name in names.values()]
             try:
-                await connection.execute(
-                    """UPDATE mailboxes SET name = $3 || substr(name, length($2) + 1)
-                       WHERE account_id = $1 AND (name = $2 OR starts_with(name, $2 || '/'))""",
-                    account_id,
-                    old,
-                    new,
-                )
+                # By way of names that no mailbox can have: a child's new name may be one that another still has.
+                for names_now in ([f"\x01{mailbox_id}" for mailbox_id in names], renamed):
+                    await connection.execute(_RENAME, account_id, list(names), names_now)
             except asyncpg.UniqueViolationError as error:
                 raise Refused(Failure.MAILBOX_EXISTS, f"{new!r} or a mailbox below it exists") from error
 

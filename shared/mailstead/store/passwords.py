@@ -7,6 +7,7 @@ of the password changes the version, so it revokes at once.
 import asyncio
 import hmac
 import os
+import sys
 import time
 from collections import OrderedDict
 from collections.abc import Callable
@@ -55,7 +56,7 @@ class Passwords:
 
     async def verify(self, user: str, password: str) -> AuthenticatedAccount:
         """Raises Refused: BAD_CREDENTIALS (also for an unknown user), ACCOUNT_DISABLED, BUSY, UNAVAILABLE."""
-        if len(user.encode()) > MAX_USER or len(password.encode()) > MAX_PASSWORD or "\0" in user:
+        if _octets(user) > MAX_USER or _octets(password) > MAX_PASSWORD or "\0" in user:
             raise Refused(Failure.BAD_CREDENTIALS, "user or password too long")
         account = await self._directory.account_for_login(user)
         mark = hmac.digest(self._cache_key, f"{user.lower()}\0{password}".encode(), "sha256")
@@ -70,7 +71,7 @@ class Passwords:
 
     async def hash(self, password: str) -> str:
         """The argon2id string to store. Raises Refused(TOO_LARGE, BUSY)."""
-        if len(password.encode()) > MAX_PASSWORD:
+        if _octets(password) > MAX_PASSWORD:
             raise Refused(Failure.TOO_LARGE, f"a password has at most {MAX_PASSWORD} octets")
         return await self._run(_HASHER.hash, password)
 
@@ -95,6 +96,14 @@ class Passwords:
             return await asyncio.get_running_loop().run_in_executor(self._threads, work, *arguments)
         finally:
             self._waiting -= 1
+
+
+def _octets(text: str) -> int:
+    """As UTF-8; more than anything may have when it cannot be that."""
+    try:
+        return len(text.encode())
+    except UnicodeEncodeError:
+        return sys.maxsize
 
 
 def _matches(stored: str, password: str) -> bool:

@@ -56,8 +56,10 @@ WITH orphans AS (
 ), gone AS (
     DELETE FROM contents c USING orphans o WHERE c.tenant_id = o.tenant_id AND c.hash = o.hash
     RETURNING c.tenant_id, c.blob_id
+), freed AS (
+    DELETE FROM chunks k USING gone g WHERE k.tenant_id = g.tenant_id AND k.blob_id = g.blob_id
 )
-DELETE FROM chunks k USING gone g WHERE k.tenant_id = g.tenant_id AND k.blob_id = g.blob_id
+SELECT FROM gone
 """
 
 # Bodies that were staged for a delivery which never came. A blob's id says when it was made (UUID version 7).
@@ -107,7 +109,7 @@ class Reclaim:
         return await self._repeat("reclaim emails", _EMAILS, grace)
 
     async def contents(self, grace: timedelta) -> int:
-        """Free contents that nothing has referred to for `grace`; counts their chunks."""
+        """Free contents that nothing has referred to for `grace`, which must be longer than any delivery's transaction."""
         return await self._repeat("reclaim contents", _CONTENTS, grace)
 
     async def staged(self, grace: timedelta) -> int:

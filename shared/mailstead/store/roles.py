@@ -63,7 +63,7 @@ ROLES: tuple[Role, ...] = (
             "mailboxes": "INSERT, UPDATE, DELETE",
             "messages": "UPDATE, DELETE",
             "expunged": "SELECT, INSERT",
-            "subscriptions": "SELECT, INSERT, DELETE",
+            "subscriptions": "SELECT, INSERT, UPDATE, DELETE",
         },
     ),
     _role(
@@ -71,7 +71,7 @@ ROLES: tuple[Role, ...] = (
         _LOGIN,
         _READING,
         {
-            "mailboxes": "UPDATE (highest_modseq, messages, unseen, deleted, size)",
+            "mailboxes": "UPDATE (uidnext, highest_modseq, messages, unseen, deleted, size)",
             "messages": "DELETE",
             "expunged": "INSERT",
             "leases": "SELECT, INSERT, UPDATE, DELETE",
@@ -85,7 +85,7 @@ ROLES: tuple[Role, ...] = (
             "accounts": "SELECT, INSERT, UPDATE, DELETE",
             "addresses": "SELECT, INSERT, UPDATE, DELETE",
             "api_keys": "SELECT, INSERT, DELETE",
-            "mailboxes": "SELECT, INSERT, DELETE",
+            "mailboxes": "SELECT, INSERT, UPDATE (account_id), DELETE",  # a row lock takes the right to change a column
             "subscriptions": "SELECT, INSERT, DELETE",
             "messages": "SELECT (account_id, mailbox_id, uid), DELETE",
             "expunged": "SELECT (account_id, mailbox_id, uid), DELETE",
@@ -104,11 +104,11 @@ ROLES: tuple[Role, ...] = (
             "addresses": "SELECT",
             "mailboxes": "SELECT, UPDATE (floor_modseq)",
             "messages": "SELECT",
-            "expunged": "SELECT, DELETE",
+            "expunged": "SELECT, UPDATE (expunged_at), DELETE",  # a row lock takes the right to change a column
             "emails": "SELECT, UPDATE (email_id), DELETE",
-            "contents": "SELECT (tenant_id, hash, blob_id, size, referred_at), UPDATE (referred_at), DELETE",
-            "chunks": "SELECT (tenant_id, blob_id, number), DELETE",
-            "queue_messages": "SELECT, DELETE",
+            "contents": "SELECT (tenant_id, hash, blob_id, size, header, referred_at), UPDATE (referred_at), DELETE",
+            "chunks": "SELECT, DELETE",  # the invariants measure them,
+            "queue_messages": "SELECT, UPDATE (queued_at), DELETE",
             "queue_recipients": "SELECT, DELETE",
             "queue_attempts": "SELECT, DELETE",
             "leases": "SELECT, INSERT, UPDATE, DELETE",

@@ -1,0 +1,83 @@
+"""The metrics that every process has. What is special to a service stands in that service's `metrics.py`."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.gc_collector import GCCollector
+from prometheus_client.platform_collector import PlatformCollector
+from prometheus_client.process_collector import ProcessCollector
+
+SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+
+
+def new_registry() -> CollectorRegistry:
+    """A registry of its own for each process (and each test), with memory, CPU, file and garbage-collector figures."""
+    registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
+    PlatformCollector(registry=registry)
+    GCCollector(registry=registry)
+    return registry
+
+
+@dataclass(frozen=True, slots=True)
+class RuntimeMetrics:
+    """How the process itself fares."""
+
+    loop_lag: Histogram
+    unhandled: Counter
+    certificate_reloads: Counter
+
+    @classmethod
+    def register(cls, registry: CollectorRegistry) -> "RuntimeMetrics":
+        return cls(
+            loop_lag=Histogram(
+                "mailstead_loop_lag_seconds", "How late a timer of the event loop fires", buckets=SECONDS, registry=registry
+            ),
+            unhandled=Counter("mailstead_unhandled_errors", "Errors that nothing had foreseen", registry=registry),
+            certificate_reloads=Counter(
+                "mailstead_certificate_reloads", "New certificate files, by outcome", ["outcome"], registry=registry
+            ),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionMetrics:
+    """How connections come and go. `listener` is the name given to `listener.serve`; `reason` is one of a closed list."""
+
+    open: Gauge
+    accepted: Counter
+    refused: Counter
+    ended: Counter
+
+    @classmethod
+    def register(cls, registry: CollectorRegistry) -> "ConnectionMetrics":
+        return cls(
+            open=Gauge("mailstead_connections_open", "Connections now open", ["listener"], registry=registry),
+            accepted=Counter("mailstead_connections_accepted", "Connections accepted", ["listener"], registry=registry),
+            refused=Counter(
+                "mailstead_connections_refused", "Connections turned away at the limit", ["listener"], registry=registry
+            ),
+            ended=Counter(
+                "mailstead_connections_ended",
+                "Connections ended: closed, disconnected, idle, slow_reader, tls_failed, drained or error",
+                ["listener", "reason"],
+                registry=registry,
+            ),
+        )
+
+
+def operation_timer(registry: CollectorRegistry, floor: str) -> Callable[[str, float], None]:
+    """An `observe(operation, seconds)` for a floor that knows no metrics: `mailstead_<floor>_seconds{operation}`."""
+    seconds = Histogram(
+        f"mailstead_{floor}_seconds",
+        f"Time taken by operations of the {floor}",
+        ["operation"],
+        buckets=SECONDS,
+        registry=registry,
+    )
+
+    def observe(operation: str, elapsed: float) -> None:
+        seconds.labels(operation).observe(elapsed)
+
+    return observe

@@ -1,0 +1,80 @@
+"""What every service is told by its environment, and by nothing else: variables that begin with `MAILSTEAD_`."""
+
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+Network = IPv4Network | IPv6Network
+Port = Annotated[int, Field(ge=0, le=65535)]
+
+
+def _networks(value: object) -> object:
+    """`127.0.0.0/8, ::1` as a tuple; a bare address is the network of that one address."""
+    if isinstance(value, str):
+        return tuple(ip_network(part.strip()) for part in value.split(",") if part.strip())
+    return value
+
+
+def _literal_address(value: str) -> str:
+    ip_address(value)
+    return value
+
+
+Networks = Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_networks)]
+ListenHost = Annotated[str, BeforeValidator(_literal_address)]
+
+
+class ServiceSettings(BaseSettings):
+    """What all services share. Each service adds its ports and limits in its own `settings.py`."""
+
+    model_config = SettingsConfigDict(env_prefix="MAILSTEAD_", frozen=True, extra="ignore")
+
+    database_url: SecretStr = Field(
+        description="PostgreSQL as this service's own role: postgresql://role:password@host:port/name"
+    )
+    database_pool_size: int = Field(default=10, ge=1, le=200, description="Database connections that this replica holds at most")
+    nats_url: str | None = Field(
+        default=None, description="NATS servers, comma-separated; without it, changes are found by polling"
+    )
+    hostname: str = Field(description="The name this host gives itself to others: greetings, Received, Message-ID", min_length=1)
+    listen_host: ListenHost = Field(
+        default="127.0.0.1", description="Address to accept mail connections on; `0.0.0.0` or `::` (both families) in a container"
+    )
+    observe_host: ListenHost = Field(default="127.0.0.1", description="Address for /livez, /readyz and /metrics")
+    observe_port: Port = Field(description="Port for /livez, /readyz and /metrics; 0 picks a free one")
+    tls_certificate: Path | None = Field(
+        default=None, description="PEM file of the certificate chain; read again when it changes"
+    )
+    tls_key: Path | None = Field(default=None, description="PEM file of the private key")
+    plaintext_auth_networks: Networks = Field(
+        default=(), description="Networks, comma-separated, from which a password may come without TLS"
+    )
+    drain_seconds: float = Field(
+        default=20, ge=0, le=3600, description="How long sessions may go on after SIGTERM before they are cut"
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="Least level that is written")
+    log_format: Literal["json", "console"] = Field(default="json", description="One JSON object per line, or text for people")
+
+    @model_validator(mode="after")
+    def _certificate_and_key_together(self) -> "ServiceSettings":
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise ValueError("MAILSTEAD_TLS_CERTIFICATE and MAILSTEAD_TLS_KEY are given together or not at all")
+        return self
+
+    def allows_plaintext_auth(self, peer_host: str) -> bool:
+        """Whether a password from this address may be accepted on a connection without TLS."""
+        address = ip_address(peer_host)
+        return any(address.version == network.version and address in network for network in self.plaintext_auth_networks)
+
+
+def explain(error: ValidationError) -> str:
+    """All that is wrong with the environment, in one line and without the values, which may be secrets."""
+    faults = []
+    for fault in error.errors(include_input=False, include_url=False, include_context=False):
+        name = "_".join(str(part) for part in fault["loc"][:1])
+        reason = "is not set" if fault["type"] == "missing" else fault["msg"].removeprefix("Value error, ")
+        faults.append(f"MAILSTEAD_{name.upper()}: {reason}" if name else reason)
+    return "; ".join(faults)

@@ -1,0 +1,64 @@
+"""The certificate a listener shows, read again when its files change.
+
+Handshakes take `files.context` anew, so connections that are open keep what they have and new ones get the new certificate.
+"""
+
+import asyncio
+import contextlib
+import ssl
+from pathlib import Path
+from typing import Literal
+
+from mailstead.ops.logging import get_logger
+
+CHECK_SECONDS = 10.0
+
+log = get_logger()
+
+
+class TlsFiles:
+    """A certificate chain and its key on disk. Raises OSError or ssl.SSLError at construction when they cannot be used."""
+
+    def __init__(self, certificate: Path, key: Path) -> None:
+        self._certificate = certificate
+        self._key = key
+        self._looked_at = self._state()
+        self._context = self._load()
+
+    @property
+    def context(self) -> ssl.SSLContext:
+        """What the next handshake is to use."""
+        return self._context
+
+    async def refresh(self) -> Literal["unchanged", "loaded", "broken"]:
+        """Look once. A pair that cannot be loaded (half-written, mismatched, gone) leaves the one in use."""
+        state = await asyncio.to_thread(self._state)
+        if state == self._looked_at:
+            return "unchanged"
+        self._looked_at = state
+        try:
+            self._context = await asyncio.to_thread(self._load)
+        except (OSError, ssl.SSLError) as error:
+            log.error("certificate not usable, keeping the one before", certificate=str(self._certificate), reason=str(error))
+            return "broken"
+        log.info("certificate loaded", certificate=str(self._certificate))
+        return "loaded"
+
+    def _state(self) -> tuple[int, ...]:
+        """Of both files: inode, size, time of change; shorter when one is missing.
+
+        Symbolic links are followed, for a mounted Kubernetes secret is renewed by swapping one.
+        """
+        state: list[int] = []
+        for path in (self._certificate, self._key):
+            with contextlib.suppress(FileNotFoundError):
+                stat = path.stat()
+                state += (stat.st_ino, stat.st_size, stat.st_mtime_ns)
+        return tuple(state)
+
+    def _load(self) -> ssl.SSLContext:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2  # RFC 8997, RFC 9325 §3.1.1
+        context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION | ssl.OP_CIPHER_SERVER_PREFERENCE
+        context.load_cert_chain(self._certificate, self._key)
+        return context

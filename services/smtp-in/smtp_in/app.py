@@ -1,0 +1,150 @@
+"""How SMTP ingress is put together: store, bus, handlers, listeners. Wiring only."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from mailstead.bus import open_bus
+from mailstead.model.address import Address
+from mailstead.ops.connection import Connection
+from mailstead.ops.lifecycle import Runtime
+from mailstead.ops.listener import Listener, serve
+from mailstead.ops.metrics import operation_timer
+from mailstead.ops.sockets import StartFailed
+from mailstead.store.directory import Directory
+from mailstead.store.engine import open_database
+from mailstead.store.ingest import Ingest
+from mailstead.store.passwords import Passwords
+from mailstead.wire.sasl import MECHANISMS
+from smtp_in import replies
+from smtp_in.accept import Acceptor, Committer
+from smtp_in.content import Budget, ContentLimits
+from smtp_in.handler import Handler, Limits
+from smtp_in.metrics import Metrics
+from smtp_in.policy import Role
+from smtp_in.recipients import Recipients
+from smtp_in.server import SmtpSession
+from smtp_in.session import Service
+from smtp_in.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """The listeners that are open; without a certificate there is no submissions."""
+
+    mx: Listener
+    submission: Listener
+    submissions: Listener | None
+
+
+@asynccontextmanager
+async def smtp_in(settings: Settings, runtime: Runtime) -> AsyncIterator[None]:
+    """Serve mail exchanger, submission and submissions until left; leaving drains them."""
+    budget = Budget(settings.smtp_content_budget)
+    metrics = Metrics(runtime.registry, budget)
+    async with AsyncExitStack() as stack:
+        database = await stack.enter_async_context(
+            open_database(
+                settings.database_url.get_secret_value(),
+                pool_size=settings.database_pool_size,
+                observe=operation_timer(runtime.registry, "store"),
+            )
+        )
+        runtime.ready_when("database", database.ping)
+        bus = await stack.enter_async_context(open_bus(settings.nats_url, name=runtime.replica))
+        ingest = await stack.enter_async_context(
+            Ingest(database, announce=bus.publish, max_batch=settings.ingest_batch, observe=metrics.batch)
+        )
+        await stack.enter_async_context(open_ports(settings, runtime, Directory(database), ingest, budget, metrics))
+        yield
+
+
+@asynccontextmanager
+async def open_ports(
+    settings: Settings, runtime: Runtime, directory: Directory, committer: Committer, budget: Budget, metrics: Metrics
+) -> AsyncIterator[Ports]:
+    """The listeners over whatever keeps directory and messages. Leaving drains sessions first, then commits under way."""
+    passwords = Passwords(directory, max_parallel=settings.password_checks)
+    try:
+        async with AsyncExitStack() as stack:
+            acceptor = Acceptor(committer, budget, metrics, commit_seconds=settings.smtp_commit_seconds)
+            await stack.enter_async_context(acceptor)
+            handler = _handlers(settings, runtime, directory, passwords, acceptor, budget, metrics)
+            mx = await stack.enter_async_context(_listen(runtime, settings, handler("mx", Role.MX), settings.smtp_port))
+            submission = await stack.enter_async_context(
+                _listen(runtime, settings, handler("submission", Role.SUBMISSION), settings.submission_port)
+            )
+            submissions = None
+            if runtime.tls is not None:
+                submissions = await stack.enter_async_context(
+                    _listen(
+                        runtime,
+                        settings,
+                        handler("submissions", Role.SUBMISSION),
+                        settings.submission_tls_port,
+                        implicit_tls=True,
+                    )
+                )
+            yield Ports(mx, submission, submissions)
+    finally:
+        passwords.close()
+
+
+def _handlers(
+    settings: Settings,
+    runtime: Runtime,
+    directory: Directory,
+    passwords: Passwords,
+    acceptor: Acceptor,
+    budget: Budget,
+    metrics: Metrics,
+) -> Callable[[str, Role], Handler]:
+    """Makes the handler of one listener; look-ups and limits are shared by all."""
+    recipients = Recipients(directory)
+    limits = Limits(
+        ContentLimits(message=settings.smtp_max_size, line=settings.smtp_max_line),
+        commands=settings.smtp_max_commands,
+        errors=settings.smtp_max_errors,
+        command_idle=settings.smtp_command_idle_seconds,
+        content_idle=settings.smtp_content_idle_seconds,
+        session=settings.smtp_session_seconds,
+    )
+    try:
+        postmaster = Address.parse(settings.smtp_postmaster or f"postmaster@{settings.hostname}")
+    except ValueError as error:
+        raise StartFailed(f"MAILSTEAD_SMTP_POSTMASTER: {error}") from error
+
+    def handler(name: str, role: Role) -> Handler:
+        service = Service(
+            name,
+            role,
+            settings.hostname,
+            settings.smtp_max_size,
+            settings.smtp_max_recipients,
+            offers_tls=runtime.tls is not None,
+            mechanisms=MECHANISMS if role is Role.SUBMISSION else (),
+        )
+        return Handler(service, limits, directory, recipients, passwords, acceptor, budget, metrics, postmaster)
+
+    return handler
+
+
+@asynccontextmanager
+async def _listen(
+    runtime: Runtime, settings: Settings, handler: Handler, port: int, *, implicit_tls: bool = False
+) -> AsyncIterator[Listener]:
+    async def session(connection: Connection) -> None:
+        may_log_in_plainly = handler.is_submission and settings.allows_plaintext_auth(connection.peer_host)
+        await SmtpSession(connection, handler, may_log_in_plainly=may_log_in_plainly).converse()
+
+    async with serve(
+        runtime,
+        settings,
+        name=handler.service.name,
+        port=port,
+        session=session,
+        implicit_tls=implicit_tls,
+        max_connections=settings.smtp_max_connections,
+        full=replies.TOO_MANY_CONNECTIONS.wire,
+    ) as listener:
+        yield listener

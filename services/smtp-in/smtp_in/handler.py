@@ -1,0 +1,93 @@
+"""What a listener's sessions share: the directory, passwords, the acceptor, the limits. It looks up; `policy.py` decides."""
+
+from dataclasses import dataclass
+
+from mailstead.model.address import Address
+from mailstead.model.failure import Failure, Refused
+from mailstead.ops.logging import get_logger
+from mailstead.store.directory import Directory
+from mailstead.store.passwords import Passwords
+from mailstead.wire.sasl import Credentials
+from smtp_in import policy, replies
+from smtp_in.accept import Acceptor
+from smtp_in.content import Budget, ContentLimits
+from smtp_in.metrics import Metrics
+from smtp_in.policy import LocalTarget, RemoteTarget, Role
+from smtp_in.recipients import Recipients
+from smtp_in.replies import Reply
+from smtp_in.session import RecipientAsked, Sender, Service, Session
+
+log = get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one connection may take. Times in seconds."""
+
+    content: ContentLimits
+    commands: int = 2_000
+    errors: int = 20
+    login_failures: int = 3
+    command_idle: float = 300.0  # RFC 5321 §4.5.3.2.7
+    content_idle: float = 180.0  # RFC 5321 §4.5.3.2.5
+    session: float = 3600.0
+
+
+@dataclass(frozen=True)
+class Handler:
+    """Everything behind one listener. Methods raise Refused where the store does."""
+
+    service: Service
+    limits: Limits
+    directory: Directory
+    recipients: Recipients
+    passwords: Passwords
+    acceptor: Acceptor
+    budget: Budget
+    metrics: Metrics
+    postmaster: Address
+
+    async def mail(self, session: Session, sender: Sender) -> Reply:
+        """Begin a transaction, or say why not."""
+        if not self.budget.has_room(sender.size):
+            return replies.NO_ROOM
+        if session.account is not None and sender.address is not None:
+            owned = str(sender.address) == session.account.address
+            if not owned and not await self.directory.may_send_as(session.account.account_id, sender.address):
+                return replies.SENDER_NOT_OWNED
+        session.begin(sender)
+        return replies.SENDER_OK
+
+    async def rcpt(self, session: Session, asked: RecipientAsked) -> Reply:
+        """Add a recipient to the transaction, or say why not."""
+        assert session.transaction is not None
+        size = session.transaction.sender.size
+        address = asked.address or self.postmaster
+        recipient = await self.recipients.find(address, size)
+        if recipient is not None:
+            refusal = policy.judge_local(recipient, size)
+            if refusal is None:
+                session.add(LocalTarget(str(address), recipient, asked.notify, asked.original))
+        else:
+            domain = await self.recipients.domain(address.domain)
+            refusal = policy.judge_elsewhere(self.service.role, address, domain)
+            if refusal is None:
+                session.add(RemoteTarget(str(address), asked.notify, asked.original))
+        return refusal or replies.RECIPIENT_OK
+
+    async def login(self, session: Session, credentials: Credentials, peer: str) -> Reply:
+        """Verify a password; the reply to AUTH."""
+        try:
+            if credentials.impersonates:
+                raise Refused(Failure.BAD_CREDENTIALS, "asked to act as somebody else")
+            session.account = await self.passwords.verify(credentials.user, credentials.password)
+            reply = replies.AUTHENTICATED
+        except Refused as refused:
+            reply = replies.for_login_failure(refused.failure)
+            log.info("login failed", listener=self.service.name, peer=peer, user=credentials.user, detail=refused.detail)
+        self.metrics.login(reply)
+        return reply
+
+    @property
+    def is_submission(self) -> bool:
+        return self.service.role is Role.SUBMISSION

@@ -1,0 +1,70 @@
+"""What SMTP ingress counts and times. Labels come from closed lists: verbs, reply classes, listeners."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from mailstead.ops.metrics import SECONDS
+from smtp_in.content import Budget
+from smtp_in.replies import Reply
+
+BATCHES = (1, 2, 4, 8, 16, 32, 64, 128)
+
+
+class Metrics:
+    """The children of labelled metrics are looked up once: a look-up costs more than the counting."""
+
+    def __init__(self, registry: CollectorRegistry, budget: Budget) -> None:
+        self._commands = Counter(
+            "mailstead_smtp_commands", "Commands answered, by class of reply", ["verb", "outcome"], registry=registry
+        )
+        self._messages = Counter(
+            "mailstead_smtp_messages",
+            "Messages after their final dot, by class of reply",
+            ["listener", "outcome"],
+            registry=registry,
+        )
+        self._octets = Counter("mailstead_smtp_message_octets", "Octets of messages taken", ["listener"], registry=registry)
+        self._accept_seconds = Histogram(
+            "mailstead_smtp_accept_seconds",
+            "From the final dot to its reply, by class of reply",
+            ["outcome"],
+            buckets=SECONDS,
+            registry=registry,
+        )
+        self._logins = Counter("mailstead_smtp_logins", "AUTH exchanges, by class of reply", ["outcome"], registry=registry)
+        self._batch_size = Histogram(
+            "mailstead_smtp_batch_messages", "Messages that shared a transaction", buckets=BATCHES, registry=registry
+        )
+        self._batch_seconds = Histogram(
+            "mailstead_smtp_batch_seconds", "Time taken by such a transaction", buckets=SECONDS, registry=registry
+        )
+        held = Gauge("mailstead_smtp_content_octets", "Octets of messages held in memory", registry=registry)
+        held.set_function(lambda: budget.held)
+        self._command_counters: dict[tuple[str, str], Counter] = {}
+        self._message_counters: dict[tuple[str, str], Counter] = {}
+
+    def command(self, verb: str, reply: Reply) -> None:
+        """`verb` empty: a line that was no command."""
+        key = (verb, reply.outcome)
+        counter = self._command_counters.get(key)
+        if counter is None:
+            counter = self._command_counters[key] = self._commands.labels(verb or "none", reply.outcome)
+        counter.inc()
+
+    def message(self, listener: str, reply: Reply, octets: int, seconds: float) -> None:
+        """A message has been answered; `seconds` since its final dot."""
+        key = (listener, reply.outcome)
+        counter = self._message_counters.get(key)
+        if counter is None:
+            counter = self._message_counters[key] = self._messages.labels(*key)
+        counter.inc()
+        self._accept_seconds.labels(reply.outcome).observe(seconds)
+        if not reply.is_error and not reply.is_temporary:
+            self._octets.labels(listener).inc(octets)
+
+    def login(self, reply: Reply) -> None:
+        self._logins.labels(reply.outcome).inc()
+
+    def batch(self, messages: int, seconds: float) -> None:
+        """The store's report of a committed batch."""
+        self._batch_size.observe(messages)
+        self._batch_seconds.observe(seconds)

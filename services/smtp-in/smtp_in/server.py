@@ -1,0 +1,369 @@
+"""The SMTP conversation on one connection: aiosmtpd's command loop and dispatch, over our connection and our decisions.
+
+Of `aiosmtpd.smtp.SMTP` the loop `_handle_client` and its dispatch by verb stay. What of it must not reach the Internet is
+replaced here, each with a test:
+
+1. an exception would be told to the client (`500 Error: (Type) text`): `handle_exception` says 451 and no more, and raises
+   nothing, since the loop would tell that;
+2. a half-close or time-out would cancel a commit: the transport is `ops.connection`, and `accept.py` shields the commit;
+3. `command_size_limits` is one dictionary for all connections that grows at each EHLO: `command_lines.py` holds the limits;
+4. EHLO lacks keywords, parameters of RCPT are refused, replies lack enhanced codes: every command is ours;
+5. the constructor inspects its handler (about a third of a millisecond), calls `socket.getfqdn`, and authentication blocks:
+   the constructor is not run, `_auth` awaits; content comes in blocks and is held once.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Coroutine
+from typing import Any, NoReturn, cast
+
+from aiosmtpd.smtp import SMTP
+from aiosmtpd.smtp import Session as AiosmtpdSession
+
+from mailstead.model.failure import Refused
+from mailstead.model.ids import new_trace_id
+from mailstead.ops.connection import Connection, Disconnected, IdleTimeout, PlaintextBeforeTls, SlowReader
+from mailstead.ops.logging import get_logger
+from mailstead.wire import sasl
+from mailstead.wire.trace import Hop, with_protocol
+from smtp_in import replies
+from smtp_in.accept import Arrival
+from smtp_in.command_lines import MAX_LINE, VERBS, CommandLines
+from smtp_in.content import Collector
+from smtp_in.handler import Handler
+from smtp_in.replies import NO_CODE, Reply
+from smtp_in.session import Session, Transaction
+
+FLUSH_ABOVE = 16 * 1024  # octets of replies that may wait for the end of a pipelined group
+
+log = get_logger()
+
+_RUNNING = asyncio.BaseTransport()  # the loop asks only whether there is a transport
+_UNLIMITED = dict.fromkeys(VERBS, MAX_LINE)  # see the third trap
+Command = Callable[[str | None], Coroutine[Any, Any, None]]
+
+
+class SessionOver(ConnectionResetError):
+    """The conversation ends here; the loop lets this error through. `cause` is how the connection failed, if it did."""
+
+    def __init__(self, cause: Exception | None = None) -> None:
+        super().__init__("session over")
+        self.cause = cause
+
+
+class SmtpSession(SMTP):
+    """One connection. `converse` returns when it is over."""
+
+    def __init__(self, connection: Connection, handler: Handler, *, may_log_in_plainly: bool) -> None:
+        # The constructor above is not run: see the fifth trap. What its loop reads is set here.
+        self._connection = connection
+        self._handler = handler
+        self._state = Session(handler.service, may_log_in_plainly=may_log_in_plainly)
+        self._state.tls = connection.tls
+        self._lines = CommandLines()
+        self._out: list[bytes] = []
+        self._out_size = 0
+        self._commands = 0
+        self._errors = 0
+        self._login_failures = 0
+        self._in_content = False
+        self._over = False
+        self.loop = asyncio.get_running_loop()
+        self._ends_at = self.loop.time() + handler.limits.session
+        self.hostname, self.__ident__ = handler.service.hostname, "ESMTP Mailstead"
+        self.session = AiosmtpdSession(self.loop)
+        self.session.peer, self.session.extended_smtp = connection.peer_host, True
+        self.transport = _RUNNING
+        self.enable_SMTPUTF8 = True
+        self.require_starttls = False
+        self.command_size_limits = _UNLIMITED
+        self._proxy_timeout = None
+        self._enforce_call_limit = False
+        self._tls_handshake_okay = True
+        self._tls_protocol = None
+        self._reader = cast(asyncio.StreamReader, self)  # the loop calls `readuntil` only
+        self._writer = cast(asyncio.StreamWriter, self)  # and `close`
+        self._smtp_methods: dict[str, Command] = {
+            "EHLO": self._ehlo,
+            "HELO": self._helo,
+            "MAIL": self._mail,
+            "RCPT": self._rcpt,
+            "DATA": self._data,
+            "RSET": self._rset,
+            "NOOP": self._noop,
+            "QUIT": self._quit,
+            "VRFY": self._vrfy,
+            "EXPN": self._expn,
+            "HELP": self._help,
+            "STARTTLS": self._starttls,
+            "AUTH": self._auth,
+        }
+
+    async def converse(self) -> None:
+        """The whole session. Raises what ended the connection where it was not an ordinary end."""
+        self._connection.idle_timeout = self._handler.limits.command_idle
+        try:
+            await self._handle_client()
+        except SessionOver as over:
+            if over.cause is not None:
+                raise over.cause from None
+        finally:
+            self._smtp_methods.clear()  # with these the object refers to itself, and only a full collection would free it
+            del self._reader, self._writer
+
+    # ---- what aiosmtpd's loop asks for
+
+    async def readuntil(self, _separator: bytes = b"\n") -> bytes:
+        """The next command line. Replies go out when none is waiting, so that those of a pipelined group share a write."""
+        while True:
+            await self._end_where_due()
+            line = self._lines.take()
+            if isinstance(line, bytes):
+                self._commands += 1
+                return line
+            if line is not None:
+                await self._say(line)
+            elif self._lines.hopeless:
+                await self._finish(replies.COMMAND_TOO_LONG)
+            else:
+                await self._flush()
+                self._lines.feed(await self._read_command())
+
+    def close(self) -> None:
+        """The loop is done with its writer; the listener closes the connection."""
+
+    async def push(self, status: str | bytes) -> None:
+        """The loop's own words: the greeting, and what `handle_exception` gave it."""
+        await self._send(status.encode("ascii") + b"\r\n" if isinstance(status, str) else status + b"\r\n")
+
+    async def handle_exception(self, error: Exception) -> str:
+        """A command failed because the store is away, or for a reason that nobody had foreseen (promise D5).
+
+        Nothing may be raised here, or the loop would tell the client what it was.
+        """
+        reply = replies.for_failure(error.failure) if isinstance(error, Refused) else replies.TRY_LATER
+        self._state.defer()
+        self._over = self._in_content  # what would follow is no command
+        with contextlib.suppress(Exception):
+            self._handler.metrics.command(self._lines.verb, reply)
+            if isinstance(error, Refused):
+                log.warning("command failed", verb=self._lines.verb, failure=error.failure.value, detail=error.detail)
+            else:
+                log.error("command failed for an unforeseen reason", verb=self._lines.verb, exc_info=error)
+        return reply.wire[:-2].decode("ascii")
+
+    def _reset_timeout(self, duration: float | None = None) -> None:
+        """The connection itself knows for how long it has been idle."""
+
+    # ---- commands
+
+    async def _ehlo(self, argument: str | None) -> None:
+        await self._say(self._state.greet(argument, extended=True))
+
+    async def _helo(self, argument: str | None) -> None:
+        await self._say(self._state.greet(argument, extended=False))
+
+    async def _mail(self, argument: str | None) -> None:
+        sender = self._state.mail(argument)
+        await self._say(sender if isinstance(sender, Reply) else await self._handler.mail(self._state, sender))
+
+    async def _rcpt(self, argument: str | None) -> None:
+        asked = self._state.rcpt(argument)
+        reply = asked if isinstance(asked, Reply) else await self._handler.rcpt(self._state, asked)
+        if reply.is_temporary:
+            self._state.defer()
+        await self._say(reply)
+
+    async def _data(self, argument: str | None) -> None:
+        transaction = self._state.data(argument)
+        if isinstance(transaction, Reply):
+            await self._say(transaction)
+            return
+        await self._say(replies.SEND_CONTENT)
+        await self._flush()
+        collector = Collector(self._handler.limits.content, self._handler.budget)
+        try:
+            await self._receive(collector)
+            reply = collector.fault or await self._accept(transaction, collector)
+        finally:
+            collector.release()
+        await self._say(reply)
+
+    async def _rset(self, argument: str | None) -> None:
+        if not argument:
+            self._state.reset()
+        await self._say(replies.NO_ARGUMENT_TAKEN if argument else replies.OK)
+
+    async def _noop(self, argument: str | None) -> None:
+        await self._say(replies.OK)
+
+    async def _quit(self, argument: str | None) -> None:
+        if argument:
+            await self._say(replies.NO_ARGUMENT_TAKEN)
+        else:
+            await self._finish(replies.BYE)
+
+    async def _vrfy(self, argument: str | None) -> None:
+        await self._say(replies.CANNOT_VERIFY if argument else replies.VRFY_SYNTAX)
+
+    async def _expn(self, argument: str | None) -> None:
+        await self._say(replies.NOT_IMPLEMENTED)
+
+    async def _help(self, argument: str | None) -> None:
+        await self._say(replies.HELP)
+
+    async def _starttls(self, argument: str | None) -> None:
+        refusal = self._state.starttls(argument)
+        if refusal is not None:
+            await self._say(refusal)
+            return
+        if not self._lines.is_empty:
+            await self._finish(replies.TLS_PIPELINED)  # somebody in between may have written it: RFC 3207 §6
+        await self._say(replies.READY_FOR_TLS)
+        await self._flush()
+        try:
+            await self._connection.start_tls()
+        except (PlaintextBeforeTls, OSError, TimeoutError) as error:
+            raise SessionOver(error) from error
+        self._state.secured()
+
+    async def _auth(self, argument: str | None) -> None:
+        asked = self._state.auth(argument)
+        if isinstance(asked, Reply):
+            await self._say(asked)
+            return
+        reply = await self._exchange(*asked)
+        await self._say(reply)
+        if reply.code == 535:
+            self._login_failures += 1
+            if self._login_failures >= self._handler.limits.login_failures:
+                await self._finish(replies.TOO_MANY_LOGIN_FAILURES)
+
+    # ---- AUTH and DATA
+
+    async def _exchange(self, mechanism: str, initial: str | None) -> Reply:
+        try:
+            exchange = sasl.start(mechanism, None if initial is None else sasl.decode_response(initial.encode()))
+            while isinstance(challenge := exchange.outcome, sasl.Challenge):
+                await self._say(Reply(334, NO_CODE, sasl.encode_challenge(challenge).decode("ascii")))
+                line = await self._read_response()
+                if isinstance(line, Reply):
+                    return line
+                exchange.step(sasl.decode_response(line))
+        except sasl.Cancelled:
+            return replies.AUTH_CANCELLED
+        except sasl.MalformedResponse:
+            return replies.AUTH_MALFORMED
+        if isinstance(exchange.outcome, sasl.Credentials):
+            return await self._handler.login(self._state, exchange.outcome, self._connection.peer_host)
+        return replies.AUTH_MALFORMED
+
+    async def _read_response(self) -> bytes | Reply:
+        while True:
+            line = self._lines.take_response(sasl.MAX_RESPONSE)
+            if line is replies.COMMAND_TOO_LONG:
+                return replies.AUTH_TOO_LONG
+            if line is not None:
+                return line
+            if self._lines.hopeless:
+                await self._finish(replies.AUTH_TOO_LONG)
+            await self._flush()
+            self._lines.feed(await self._read())
+
+    async def _receive(self, collector: Collector) -> None:
+        """Fill the collector up to the final dot; what came after it waits as commands. No dot: the session is over."""
+        self._in_content = True
+        self._connection.idle_timeout = self._handler.limits.content_idle
+        block = self._lines.rest()
+        while (rest := collector.feed(block)) is None:
+            if collector.hopeless:
+                await self._finish(collector.fault or replies.TOO_LARGE)
+            if self.loop.time() > self._ends_at:
+                await self._finish(replies.SESSION_TOO_LONG)
+            block = await self._read()
+        self._lines.feed(rest)
+        self._connection.idle_timeout = self._handler.limits.command_idle
+        self._in_content = False
+
+    async def _accept(self, transaction: Transaction, collector: Collector) -> Reply:
+        state, cipher = self._state, self._connection.cipher() if self._state.tls else None
+        hop = Hop(
+            state.hello_name or "",
+            self._connection.peer_host,
+            self._handler.service.hostname,
+            with_protocol(
+                extended=state.extended,
+                tls=state.tls,
+                authenticated=state.account is not None,
+                utf8=transaction.sender.utf8,
+            ),
+            new_trace_id(),
+            cipher[1] if cipher else None,
+        )
+        arrival = Arrival(self._handler.service.name, hop, transaction, collector.take(), state.account)
+        return await self._handler.acceptor.accept(arrival)
+
+    # ---- reading and writing
+
+    async def _end_where_due(self) -> None:
+        """Between commands: the ends of a session that are ours to choose."""
+        limits = self._handler.limits
+        if self._over:
+            await self._flush()
+            raise SessionOver
+        if self._connection.draining.is_set() and self._state.transaction is None:
+            await self._finish(replies.DRAINING)
+        if self._errors > limits.errors:
+            await self._finish(replies.TOO_MANY_ERRORS)
+        if self._commands >= limits.commands:
+            await self._finish(replies.TOO_MANY_COMMANDS)
+        if self.loop.time() > self._ends_at and self._state.transaction is None:
+            await self._finish(replies.SESSION_TOO_LONG)
+
+    async def _read_command(self) -> bytes:
+        """What came, or nothing because draining began."""
+        try:
+            data = await self._connection.read_or_wake()
+        except IdleTimeout:
+            await self._finish(replies.IDLE)
+        except (Disconnected, ConnectionError) as error:
+            raise SessionOver(error) from error
+        if data == b"":
+            raise SessionOver
+        return data or b""
+
+    async def _read(self) -> bytes:
+        try:
+            data = await self._connection.read()
+        except IdleTimeout:
+            await self._finish(replies.IDLE)
+        if not data:
+            raise SessionOver
+        return data
+
+    async def _say(self, reply: Reply) -> None:
+        self._handler.metrics.command(self._lines.verb, reply)
+        self._errors += reply.is_error
+        await self._send(reply.wire)
+
+    async def _send(self, octets: bytes) -> None:
+        self._out.append(octets)
+        self._out_size += len(octets)
+        if self._out_size > FLUSH_ABOVE:
+            await self._flush()
+
+    async def _flush(self) -> None:
+        if not self._out:
+            return
+        data = self._out[0] if len(self._out) == 1 else b"".join(self._out)
+        self._out, self._out_size = [], 0
+        try:
+            await self._connection.write(data)
+        except (Disconnected, SlowReader) as error:
+            raise SessionOver(error) from error
+
+    async def _finish(self, reply: Reply) -> NoReturn:
+        """Say the last word and end the session."""
+        await self._say(reply)
+        await self._flush()
+        raise SessionOver

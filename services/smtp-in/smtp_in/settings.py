@@ -1,0 +1,38 @@
+"""What SMTP ingress is told by its environment, beside what every service is told."""
+
+from pydantic import Field
+
+from mailstead.ops.settings import Port, ServiceSettings
+
+MEBIBYTE = 1024 * 1024
+
+
+class Settings(ServiceSettings):
+    """Ports, limits and times of SMTP ingress. A port of 0 picks a free one."""
+
+    smtp_port: Port = Field(default=2525, description="Mail exchanger: mail from anybody for our own domains")
+    submission_port: Port = Field(default=2587, description="Submission with STARTTLS and AUTH")
+    submission_tls_port: Port = Field(
+        default=2465, description="Submission with TLS from the start; used when a certificate is given"
+    )
+    smtp_max_connections: int = Field(default=2_000, ge=1, description="Connections to each of the three ports at most")
+    smtp_max_size: int = Field(default=64 * MEBIBYTE, ge=64 * 1024, description="Octets of one message at most")
+    smtp_max_recipients: int = Field(default=1_000, ge=100, description="Recipients of one message at most")
+    smtp_max_line: int = Field(default=1_000, ge=1_000, description="Octets of one line of a message at most, with its CRLF")
+    smtp_max_commands: int = Field(default=2_000, ge=100, description="Commands of one connection at most")
+    smtp_max_errors: int = Field(default=20, ge=1, description="Replies 5xx after which a connection is closed")
+    smtp_content_budget: int = Field(
+        default=256 * MEBIBYTE,
+        ge=MEBIBYTE,
+        description="Octets of messages that this replica takes in at one time; beyond them senders hear 452. "
+        "The process needs about three times as much memory",
+    )
+    smtp_command_idle_seconds: float = Field(default=300, ge=1, description="How long a client may be silent between commands")
+    smtp_content_idle_seconds: float = Field(default=180, ge=1, description="How long a client may be silent within a message")
+    smtp_session_seconds: float = Field(default=3_600, ge=10, description="How long a connection may last")
+    smtp_commit_seconds: float = Field(default=60, ge=1, description="How long the store may take for a message before a 451")
+    smtp_postmaster: str | None = Field(
+        default=None, description="Who gets mail for <postmaster> without a domain; unset: postmaster at the host name"
+    )
+    ingest_batch: int = Field(default=64, ge=1, le=1_000, description="Messages that share one transaction at most")
+    password_checks: int = Field(default=2, ge=1, le=64, description="Passwords that are verified at the same time at most")

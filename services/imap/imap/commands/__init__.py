@@ -1,0 +1,71 @@
+"""What each command does, one file for each verb, registered in the one table below.
+
+A handler takes the session and the request, sends untagged data through the session, and returns the tagged reply; `None` when it
+has answered itself. It may raise Refused and Bad. What changed in the mailbox is told by the caller, never by a handler.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from imap.commands.authenticate import authenticate
+from imap.commands.capability import capability
+from imap.commands.close import close, unselect
+from imap.commands.copy import copy
+from imap.commands.create import create
+from imap.commands.delete import delete
+from imap.commands.enable import enable
+from imap.commands.expunge import expunge
+from imap.commands.fetch import fetch
+from imap.commands.id import identify
+from imap.commands.idle import idle
+from imap.commands.list import list_
+from imap.commands.login import login
+from imap.commands.logout import logout
+from imap.commands.lsub import lsub
+from imap.commands.move import move
+from imap.commands.namespace import namespace
+from imap.commands.noop import check, noop
+from imap.commands.rename import rename
+from imap.commands.search import search
+from imap.commands.select import select
+from imap.commands.starttls import starttls
+from imap.commands.status import status
+from imap.commands.store import store
+from imap.commands.subscribe import subscribe, unsubscribe
+from imap.grammar import requests as ask
+from imap.response import Reply
+from imap.session import Session
+
+Handler = Callable[[Session, Any], Awaitable[Reply | None]]
+
+HANDLERS: dict[type[ask.Request], Handler] = {
+    ask.Authenticate: authenticate,
+    ask.Capability: capability,
+    ask.Check: check,
+    ask.Close: close,
+    ask.Copy: copy,
+    ask.Create: create,
+    ask.Delete: delete,
+    ask.Enable: enable,
+    ask.Expunge: expunge,
+    ask.Fetch: fetch,
+    ask.Id: identify,
+    ask.Idle: idle,
+    ask.List: list_,
+    ask.Login: login,
+    ask.Logout: logout,
+    ask.Lsub: lsub,
+    ask.Move: move,
+    ask.Namespace: namespace,
+    ask.Noop: noop,
+    ask.Rename: rename,
+    ask.Search: search,
+    ask.Select: select,
+    ask.StartTls: starttls,
+    ask.Status: status,
+    ask.Store: store,
+    ask.Subscribe: subscribe,
+    ask.Unselect: unselect,
+    ask.Unsubscribe: unsubscribe,
+}
+"""APPEND is not among them: its message comes in pieces, see `append.py`."""

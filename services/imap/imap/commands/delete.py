@@ -1,0 +1,16 @@
+"""DELETE (RFC 9051 §6.3.5). Mailboxes below it stay."""
+
+from imap.grammar.requests import Delete
+from imap.response import Reply, ok
+from imap.session import Session
+from imap.state import Selected
+
+
+async def delete(session: Session, request: Delete) -> Reply:
+    backend, account_id = session.backend, session.account.account_id
+    mailbox = await backend.mailboxes.get(account_id, request.mailbox)
+    await backend.mailboxes.delete(account_id, request.mailbox)
+    if isinstance(session.state, Selected) and session.state.mailbox_id == mailbox.mailbox_id:
+        session.leave_mailbox()
+        await session.send(ok("the selected mailbox is gone", "CLOSED").render())
+    return ok("deleted")

@@ -1,0 +1,213 @@
+r"""FETCH and UID FETCH (RFC 9051 §6.4.5, RFC 3501 §6.4.5), with CHANGEDSINCE (RFC 7162 §3.1.4.1).
+
+Messages are read in pages, each a short read of its own (promise D6): one statement for the rows, one for the \Seen that is
+set, and for bodies one for each few MiB. While a page is written the next one is read. What is in memory at once is two pages
+of rows and one batch of bodies, whatever is asked.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Sequence
+from typing import Any, TypeVar
+
+from imap.commands.targets import spans_of
+from imap.fetch_plan import Extent, FetchPlan, Octets, header_part, locate, plan
+from imap.grammar.fetch import Attribute, Section
+from imap.grammar.requests import Fetch
+from imap.response import Reply, no, ok
+from imap.session import BrokenOff, Session
+from mailstead.model.failure import Refused
+from mailstead.model.flags import FlagChange, Flags, SystemFlag
+from mailstead.store.flag_changes import FlagRow
+from mailstead.store.messages import Summary
+
+ROWS_PAGE = 1_000  # messages whose metadata are read by one statement
+BODIES_PAGE = 256  # the same where octets of the messages follow
+WHOLE = 256 * 1024  # octets; a message up to this size is read whole even for a part of it, many by one statement
+
+SEEN = Flags(SystemFlag.SEEN)
+
+Page = tuple[Sequence[int], Sequence[int]]
+"""Sequence numbers and UIDs."""
+
+R = TypeVar("R")
+Row = TypeVar("Row", FlagRow, Summary)
+
+
+async def fetch(session: Session, request: Fetch) -> Reply:
+    asks_modseq = request.changed_since is not None or Attribute.MODSEQ in request.items
+    session.condstore = session.condstore or asks_modseq  # RFC 7162 §3.1
+    planned = plan(request.items, by_uid=request.by_uid, modseq=asks_modseq, flags_with_modseq=session.condstore)
+    spans = spans_of(session, request.targets, request.by_uid)
+    size = BODIES_PAGE if planned.sections else ROWS_PAGE
+    if request.changed_since is None:
+        pages = session.selected.view.pages(spans, size)
+    else:
+        pages = _paged(await _changed(session, spans, request.changed_since), size)
+    told, missing = await (_fetch_flags if planned.flags_only else _fetch_rows)(session, planned, pages)
+    session.backend.metrics.fetched.inc(told)
+    if missing:
+        session.stale = True
+        if not request.by_uid:
+            return no("some messages are gone", "EXPUNGEISSUED")  # RFC 2180 §4.1.2
+    return ok("fetched")
+
+
+async def _changed(session: Session, spans: Sequence[range], since: int) -> list[tuple[int, int]]:
+    """(number, UID) of the addressed messages whose modseq is greater."""
+    selected, view = session.selected, session.selected.view
+    delta = await session.backend.changes.since(
+        selected.account.account_id, selected.mailbox_id, since, known_uidnext=view.uidnext
+    )
+    known = view.known([row.uid for row in delta.changed])
+    return [(number, uid) for number, uid in known if any(number - 1 in span for span in spans)]
+
+
+def _paged(pairs: Sequence[tuple[int, int]], size: int) -> Iterator[Page]:
+    for at in range(0, len(pairs), size):
+        page = pairs[at : at + size]
+        yield [number for number, _ in page], [uid for _, uid in page]
+
+
+# ---- rows
+
+
+async def _fetch_flags(session: Session, planned: FetchPlan, pages: Iterable[Page]) -> tuple[int, int]:
+    """(messages told, messages missing)."""
+    selected, told, missing = session.selected, 0, 0
+
+    def read(uids: Sequence[int]) -> Coroutine[Any, Any, list[FlagRow]]:
+        return session.backend.messages.flags(selected.account.account_id, selected.mailbox_id, uids)
+
+    async for (numbers, uids), rows in _ahead(pages, read):
+        render = planned.light_head.render
+        await _send(session, b"".join([render(number, row) + b")\r\n" for number, row in _numbered(numbers, uids, rows)]))
+        told += len(rows)
+        missing += len(uids) - len(rows)
+    return told, missing
+
+
+async def _fetch_rows(session: Session, planned: FetchPlan, pages: Iterable[Page]) -> tuple[int, int]:
+    """(messages told, messages missing)."""
+    selected, told, missing = session.selected, 0, 0
+    marks_seen = planned.marks_seen and not selected.read_only
+
+    def read(uids: Sequence[int]) -> Coroutine[Any, Any, list[Summary]]:
+        return session.backend.messages.summaries(selected.account.account_id, selected.mailbox_id, uids, planned.want)
+
+    async for (numbers, uids), rows in _ahead(pages, read):
+        newly_seen = await _mark_seen(session, rows) if marks_seen else frozenset[int]()
+        numbered = _numbered(numbers, uids, rows)
+        if planned.sections:
+            await _send_with_sections(session, planned, numbered, newly_seen)
+        else:
+            render = planned.head.render
+            await _send(session, b"".join([render(number, row) + b")\r\n" for number, row in numbered]))
+        told += len(rows)
+        missing += len(uids) - len(rows)
+    return told, missing
+
+
+def _numbered(numbers: Sequence[int], uids: Sequence[int], rows: Sequence[Row]) -> Iterable[tuple[int, Row]]:
+    if len(rows) == len(uids):
+        return zip(numbers, rows, strict=True)
+    number_of = dict(zip(uids, numbers, strict=True))
+    return [(number_of[row.uid], row) for row in rows]
+
+
+async def _ahead(pages: Iterable[Page], read: Callable[[Sequence[int]], Coroutine[Any, Any, R]]) -> AsyncIterator[tuple[Page, R]]:
+    """Each page with what was read of it; the next one is being read while the caller works on this one."""
+    following: tuple[Page, asyncio.Task[R]] | None = None
+    try:
+        for page in pages:
+            before, following = following, (page, asyncio.create_task(read(page[1])))
+            if before is not None:
+                yield before[0], await before[1]
+        if following is not None:
+            yield following[0], await following[1]
+    finally:
+        if following is not None and not following[1].done():
+            following[1].cancel()
+            with contextlib.suppress(asyncio.CancelledError, Refused):
+                await following[1]
+
+
+async def _mark_seen(session: Session, rows: Sequence[Summary]) -> frozenset[int]:
+    """The UIDs whose flags are changed by reading them; their rows are brought up to date."""
+    unseen = [row.uid for row in rows if not row.system_flags & SystemFlag.SEEN]
+    if not unseen:
+        return frozenset()
+    selected = session.selected
+    result = await session.backend.messages.store_flags(
+        selected.account.account_id, selected.mailbox_id, unseen, FlagChange.ADD, SEEN
+    )
+    now = {row.uid: row for row in result.rows}
+    for row in rows:
+        if row.uid in now:
+            row.system_flags, row.modseq = int(now[row.uid].flags.system), now[row.uid].modseq
+            row.keywords = list(now[row.uid].flags.keywords)
+    session.changed_flags(result.modseq)
+    return frozenset(now)
+
+
+async def _send(session: Session, data: bytes) -> None:
+    session.backend.metrics.fetched_octets.inc(len(data))
+    await session.send(data)
+
+
+# ---- sections
+
+
+async def _send_with_sections(
+    session: Session, planned: FetchPlan, numbered: Iterable[tuple[int, Summary]], newly_seen: frozenset[int]
+) -> None:
+    rows = list(numbered)
+    small = [row.source for _, row in rows if planned.reads_bodies and row.size <= WHOLE]
+    bodies = session.backend.messages.read_many(small)
+    for number, row in rows:
+        whole = (await anext(bodies))[1] if planned.reads_bodies and row.size <= WHOLE else None
+        head = planned.head_with_flags if row.uid in newly_seen else planned.head
+        separator = b"" if head.empty else b" "
+        await _send(session, head.render(number, row))
+        for section in planned.sections:
+            await _send(session, separator)
+            await _send_section(session, section, row, whole)
+            separator = b" "
+        await _send(session, b")\r\n")
+
+
+async def _send_section(session: Session, section: Section, row: Summary, whole: bytes | None) -> None:
+    """`whole` is BODY[] where it was read already."""
+    match locate(section, row):
+        case None:
+            await _send(session, section.label + b" NIL")
+        case Octets(data):
+            await _send(session, b"%b {%d}\r\n%b" % (section.label, len(data), data))
+        case Extent(start, stop, None):
+            if whole is not None:
+                await _send(session, b"%b {%d}\r\n" % (section.label, stop - start))
+                await _send(session, whole[start:stop] if (start, stop) != (0, len(whole)) else whole)
+            else:
+                await _stream(session, section, row, start, stop)
+        case Extent(start, stop, fields):
+            header = whole[start:stop] if whole is not None else await _read(session, row, start, stop)
+            data = header_part(fields or section, header)
+            await _send(session, b"%b {%d}\r\n%b" % (section.label, len(data), data))
+
+
+async def _stream(session: Session, section: Section, row: Summary, start: int, stop: int) -> None:
+    """Raises BrokenOff when the octets that were announced do not all come."""
+    await _send(session, b"%b {%d}\r\n" % (section.label, stop - start))
+    left = stop - start
+    try:
+        async for piece in session.backend.messages.read(row.source, start, stop - start):
+            await _send(session, piece)
+            left -= len(piece)
+    except Refused as refused:
+        raise BrokenOff(refused.detail) from refused
+    if left:
+        raise BrokenOff(f"message {row.email_id} is {left} octets short")
+
+
+async def _read(session: Session, row: Summary, start: int, stop: int) -> bytes:
+    return b"".join([piece async for piece in session.backend.messages.read(row.source, start, stop - start)])

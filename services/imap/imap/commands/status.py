@@ -1,0 +1,32 @@
+"""STATUS (RFC 9051 §6.3.11, RFC 8438 SIZE, RFC 7162 §3.1.7 HIGHESTMODSEQ, RFC 7889 APPENDLIMIT)."""
+
+from imap.grammar.requests import Status, StatusItem
+from imap.response import Reply, ok
+from imap.session import Session
+from mailstead.store.mailbox_row import Mailbox
+from mailstead.wire.imap_strings import astring, encode_mailbox_name
+
+
+async def status(session: Session, request: Status) -> Reply:
+    mailbox = await session.backend.mailboxes.get(session.account.account_id, request.mailbox)
+    if StatusItem.HIGHESTMODSEQ in request.items:
+        session.condstore = True  # RFC 7162 §3.1
+    await session.send(status_line(session, mailbox, request.items))
+    return ok("told")
+
+
+def status_line(session: Session, mailbox: Mailbox, items: tuple[StatusItem, ...]) -> bytes:
+    """For LIST-STATUS too (RFC 5819)."""
+    values = {
+        StatusItem.MESSAGES: mailbox.messages,
+        StatusItem.RECENT: 0,
+        StatusItem.UIDNEXT: mailbox.uidnext,
+        StatusItem.UIDVALIDITY: mailbox.uidvalidity,
+        StatusItem.UNSEEN: mailbox.unseen,
+        StatusItem.DELETED: mailbox.deleted,
+        StatusItem.SIZE: mailbox.size,
+        StatusItem.HIGHESTMODSEQ: mailbox.highest_modseq,
+        StatusItem.APPENDLIMIT: session.backend.settings.imap_max_message,
+    }
+    told = " ".join(f"{item.value} {values[item]}" for item in items)
+    return b"* STATUS %b (%b)\r\n" % (astring(encode_mailbox_name(mailbox.name)), told.encode())

@@ -1,0 +1,52 @@
+"""STORE and UID STORE (RFC 9051 §6.4.6), conditional with UNCHANGEDSINCE (RFC 7162 §3.1.3)."""
+
+from imap import response
+from imap.commands.targets import spans_of
+from imap.grammar.requests import Store
+from imap.response import Reply, no, ok, uid_set
+from imap.session import Session
+from mailstead.store.flag_changes import StoreResult
+from mailstead.store.messages import CHUNK
+
+
+async def store(session: Session, request: Store) -> Reply:
+    selected = session.require_writable()
+    if request.unchanged_since is not None:
+        session.condstore = True  # RFC 7162 §3.1
+    modified: list[int] = []
+    missing = 0
+    for numbers, uids in selected.view.pages(spans_of(session, request.targets, request.by_uid), CHUNK):
+        result = await session.backend.messages.store_flags(
+            selected.account.account_id,
+            selected.mailbox_id,
+            uids,
+            request.change,
+            request.flags,
+            unchanged_since=request.unchanged_since,
+        )
+        number_of = dict(zip(uids, numbers, strict=True))
+        await session.send(_fetch_lines(session, request, result, number_of))
+        session.changed_flags(result.modseq)
+        modified += result.modified if request.by_uid else [number_of[uid] for uid in result.modified]
+        missing += len(uids) - len(result.rows) - len(result.modified)
+    if modified:
+        return ok("some had changed already", f"MODIFIED {uid_set(modified)}")
+    if missing and not request.by_uid:
+        session.stale = True
+        return no("some messages are gone", "EXPUNGEISSUED")  # RFC 2180 §4.2.1
+    return ok("stored")
+
+
+def _fetch_lines(session: Session, request: Store, result: StoreResult, number_of: dict[int, int]) -> bytes:
+    """The flags as they are now; after .SILENT only the modseqs, where the client keeps them (RFC 7162 §3.1.3)."""
+    if request.silent and not session.condstore:
+        return b""
+    lines: list[bytes] = []
+    for row in result.rows:
+        words = [b"UID %d" % row.uid] if request.by_uid else []
+        if not request.silent:
+            words.append(b"FLAGS " + response.flags(row.flags))
+        if session.condstore:
+            words.append(b"MODSEQ (%d)" % row.modseq)
+        lines.append(b"* %d FETCH (%b)\r\n" % (number_of[row.uid], b" ".join(words)))
+    return b"".join(lines)

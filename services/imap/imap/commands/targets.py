@@ -1,0 +1,44 @@
+"""What several commands address: messages by number or UID, and the mailbox that COPY, MOVE and APPEND fill."""
+
+from imap.errors import TRY_CREATE
+from imap.response import Reply
+from imap.session import Bad, Session
+from imap.view import NoSuchNumber
+from mailstead.model.failure import Failure, Refused
+from mailstead.model.sequence_set import SequenceSet
+from mailstead.store.mailbox_row import Mailbox
+
+NO_SUCH_NUMBER = "no message has that number"
+
+
+class TryCreate(Refused):
+    """The mailbox to fill is not there; the client may create it and try again (RFC 9051 §7.1 TRYCREATE)."""
+
+    reply: Reply = TRY_CREATE
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(Failure.NO_SUCH_MAILBOX, detail)
+
+
+def spans_of(session: Session, targets: SequenceSet, by_uid: bool) -> list[range]:
+    """Indexes of the view. Raises Bad for a number that no message has."""
+    try:
+        return session.selected.view.spans(targets, by_uid)
+    except NoSuchNumber as error:
+        raise Bad(NO_SUCH_NUMBER) from error
+
+
+def uids_of(session: Session, targets: SequenceSet, by_uid: bool) -> list[int]:
+    """The UIDs addressed, ascending. Raises Bad."""
+    uids = session.selected.view.uids
+    return [uid for span in spans_of(session, targets, by_uid) for uid in uids[span.start : span.stop]]
+
+
+async def open_target(session: Session, name: str) -> Mailbox:
+    """Raises TryCreate."""
+    try:
+        return await session.backend.mailboxes.get(session.account.account_id, name)
+    except Refused as refused:
+        if refused.failure is Failure.NO_SUCH_MAILBOX:
+            raise TryCreate(refused.detail) from refused
+        raise

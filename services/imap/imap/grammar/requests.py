@@ -1,0 +1,233 @@
+"""What a client can ask, one frozen value for each command. Mailbox names are decoded, sets are as written."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum
+
+from imap.grammar.fetch import FetchItem
+from imap.grammar.search import Key
+from mailstead.model.flags import FlagChange, Flags
+from mailstead.model.sequence_set import SequenceSet
+
+
+class StatusItem(Enum):
+    """RFC 9051 §6.3.11, RFC 7162 §3.1.7, RFC 7889 §3.1; RECENT of RFC 3501."""
+
+    MESSAGES = "MESSAGES"
+    RECENT = "RECENT"
+    UIDNEXT = "UIDNEXT"
+    UIDVALIDITY = "UIDVALIDITY"
+    UNSEEN = "UNSEEN"
+    DELETED = "DELETED"
+    SIZE = "SIZE"
+    HIGHESTMODSEQ = "HIGHESTMODSEQ"
+    APPENDLIMIT = "APPENDLIMIT"
+
+
+class SearchReturn(Enum):
+    """RFC 4731 §3.1."""
+
+    MIN = "MIN"
+    MAX = "MAX"
+    ALL = "ALL"
+    COUNT = "COUNT"
+
+
+@dataclass(frozen=True, slots=True)
+class Capability:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Noop:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Logout:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Id:
+    """RFC 2971; names in lower case."""
+
+    parameters: tuple[tuple[str, str | None], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StartTls:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    user: str
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Authenticate:
+    """`initial` is base64 as it came (RFC 4959)."""
+
+    mechanism: str
+    initial: bytes | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Enable:
+    extensions: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Namespace:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class List:
+    """LIST with the options of RFC 5258, RFC 6154 and RFC 5819. `extended` when any of the new syntax was used."""
+
+    reference: str
+    patterns: tuple[str, ...]
+    selection: frozenset[str] = frozenset()
+    returns: frozenset[str] = frozenset()
+    status: tuple[StatusItem, ...] = ()
+    extended: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Lsub:
+    reference: str
+    pattern: str
+
+
+@dataclass(frozen=True, slots=True)
+class Subscribe:
+    mailbox: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unsubscribe:
+    mailbox: str
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    mailbox: str
+    items: tuple[StatusItem, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Create:
+    """A trailing separator, which RFC 9051 §6.3.4 allows, is gone."""
+
+    mailbox: str
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    mailbox: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rename:
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True)
+class Select:
+    """SELECT, or EXAMINE when `read_only`."""
+
+    mailbox: str
+    read_only: bool
+    condstore: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Unselect:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Fetch:
+    """`changed_since` is RFC 7162 §3.1.4.1."""
+
+    targets: SequenceSet
+    by_uid: bool
+    items: tuple[FetchItem, ...]
+    changed_since: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """`unchanged_since` is RFC 7162 §3.1.3."""
+
+    targets: SequenceSet
+    by_uid: bool
+    change: FlagChange
+    flags: Flags
+    silent: bool
+    unchanged_since: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    targets: SequenceSet
+    by_uid: bool
+    mailbox: str
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    targets: SequenceSet
+    by_uid: bool
+    mailbox: str
+
+
+@dataclass(frozen=True, slots=True)
+class Expunge:
+    """EXPUNGE, or UID EXPUNGE (RFC 4315 §2.1) with its UIDs."""
+
+    uids: SequenceSet | None
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """`returns` is None for the old form, and empty never: RETURN () asks for ALL (RFC 4731 §3.1)."""
+
+    key: Key
+    by_uid: bool
+    returns: frozenset[SearchReturn] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Append:
+    """What stands before the message."""
+
+    mailbox: str
+    flags: Flags
+    internal_date: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Idle:
+    pass
+
+
+Request = (
+    Capability | Noop | Logout | Id | StartTls | Login | Authenticate | Enable | Namespace | List | Lsub | Subscribe | Unsubscribe
+    | Status | Create | Delete | Rename | Select | Unselect | Close | Check | Fetch | Store | Copy | Move | Expunge | Search
+    | Append | Idle
+)  # fmt: skip

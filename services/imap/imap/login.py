@@ -1,0 +1,94 @@
+"""From a name and a password to an authenticated session, and what CAPABILITY says before and after.
+
+A password is taken only over TLS, or from a network that the deployer trusts. Every refused attempt waits before it is
+answered, longer each time, and the last one allowed ends the connection.
+"""
+
+import asyncio
+
+from imap.errors import reply_to
+from imap.protocol import Limits
+from imap.response import Reply, bye, ok
+from imap.session import Session
+from imap.settings import ImapSettings
+from imap.state import Account, Authenticated, Ending, Event, LoggedOut, NotAuthenticated, advance
+from mailstead.model.failure import Failure, Refused
+from mailstead.ops.logging import get_logger
+from mailstead.wire.sasl import MECHANISMS, Challenge, Credentials, Invalid, Outcome
+
+log = get_logger()
+
+TOO_MANY_FAILURES = "too many refused log-ins"
+
+_ALWAYS = "IMAP4rev1 LITERAL+ ID ENABLE SASL-IR"
+_LOGGED_IN = "NAMESPACE UNSELECT IDLE UIDPLUS MOVE CHILDREN SPECIAL-USE LIST-EXTENDED LIST-STATUS STATUS=SIZE ESEARCH CONDSTORE"
+_GUILTY = frozenset({Failure.BAD_CREDENTIALS, Failure.ACCOUNT_DISABLED, Failure.NO_SUCH_ACCOUNT})
+
+
+def capabilities(session: Session) -> str:
+    """What is true now (RFC 9051 §7.2.2)."""
+    if not isinstance(session.state, NotAuthenticated):
+        return f"{_ALWAYS} {_LOGGED_IN} APPENDLIMIT={session.backend.settings.imap_max_message}"
+    words = [_ALWAYS]
+    if session.connection.tls_offered:
+        words.append("STARTTLS")
+    words += [f"AUTH={name}" for name in MECHANISMS] if passwords_allowed(session) else ["LOGINDISABLED"]
+    return " ".join(words)
+
+
+def passwords_allowed(session: Session) -> bool:
+    connection = session.connection
+    return connection.tls or session.backend.settings.allows_plaintext_auth(connection.peer_host)
+
+
+def limits(settings: ImapSettings, *, logged_in: bool) -> Limits:
+    """Before log-in nothing large is taken from a stranger."""
+    if logged_in:
+        return Limits(settings.imap_max_command, settings.imap_max_command, settings.imap_max_message)
+    return Limits(settings.imap_max_command // 4, settings.imap_max_login_literal, 0)
+
+
+def credentials_of(outcome: Outcome) -> Credentials:
+    """What a finished exchange brought. Raises Refused(BAD_CREDENTIALS)."""
+    match outcome:
+        case Credentials() if outcome.impersonates:
+            raise Refused(Failure.BAD_CREDENTIALS, f"{outcome.user} asked to act as {outcome.authorization_id}")
+        case Credentials():
+            return outcome
+        case Invalid(reason):
+            raise Refused(Failure.BAD_CREDENTIALS, reason)
+        case Challenge():
+            raise RuntimeError("the exchange is not over")
+
+
+async def log_in(session: Session, outcome: Outcome) -> Reply:
+    """The tagged answer to LOGIN or AUTHENTICATE. The session is over after too many refusals."""
+    backend = session.backend
+    try:
+        credentials = credentials_of(outcome)
+        found = await backend.passwords.verify(credentials.user, credentials.password)
+    except Refused as refused:
+        backend.metrics.logins.labels(refused.failure.name.lower()).inc()
+        return await _refuse(session, refused)
+    backend.metrics.logins.labels("accepted").inc()
+    account = Account(found.account_id, found.tenant_id, found.address)
+    session.state = advance(session.state, Event.LOGGED_IN, Authenticated(account))
+    session.protocol.limits = limits(backend.settings, logged_in=True)
+    session.connection.idle_timeout = backend.settings.imap_idle_seconds
+    log.info("logged in", account=account.address, tls=session.connection.tls)
+    return ok("logged in", f"CAPABILITY {capabilities(session)}")
+
+
+async def _refuse(session: Session, refused: Refused) -> Reply:
+    """Only what the client did wrong counts, and waits, and ends the connection in the end."""
+    assert isinstance(session.state, NotAuthenticated)
+    guilty = refused.failure in _GUILTY
+    failures = session.state.failures + guilty
+    log.info("log-in refused", failure=refused.failure.value, reason=refused.detail, failures=failures)
+    session.state = advance(session.state, Event.REFUSED, NotAuthenticated(failures))
+    if guilty:
+        await asyncio.sleep(session.backend.settings.imap_failure_delay * failures)
+    if failures >= session.backend.settings.imap_max_failures:
+        await session.send(bye(TOO_MANY_FAILURES))
+        session.state = advance(session.state, Event.ENDED, LoggedOut(Ending.TOO_MANY_FAILURES))
+    return reply_to(refused.failure)

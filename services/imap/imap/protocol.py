@@ -1,0 +1,307 @@
+"""IMAP framing without a socket: octets in, events out (RFC 9051 §4.3, RFC 7888).
+
+    protocol.feed(octets)
+    while (event := protocol.next_event()) is not None: ...
+
+Events are pulled one at a time, for what the next octets mean depends on the answer to the last command: after STARTTLS nothing
+may be left, after AUTHENTICATE and IDLE the next line is no command (`next_line`).
+
+What is held: one unfinished command of at most `limits.command` octets, literals included, beyond what one `feed` brought. The
+message of an APPEND is never held: it passes through as `MessageChunk`, uncopied where it can be. What is too large is told once
+and skipped, so that the connection stays usable; what would take too long to skip is an Overflow.
+"""
+
+import re
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from imap.grammar import requests as ask
+from imap.grammar.command import UnknownCharset, append_head, parse, tag_of
+from imap.grammar.scanner import BadSyntax
+
+MAX_SKIPPED = 64 * 1024 * 1024  # octets of one refused command that are read and thrown away
+
+_LITERAL_AT_END = re.compile(rb"\{(\d{1,10})(\+?)\}\r?\n\Z")
+_LONGEST_LITERAL_HEAD = 16  # octets that the pattern above can match
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """In octets. `message` of 0: an APPEND is not legal now."""
+
+    command: int
+    literal: int
+    message: int
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A whole command; the message of an APPEND is not in it."""
+
+    tag: bytes
+    request: ask.Request
+
+
+@dataclass(frozen=True, slots=True)
+class NeedContinuation:
+    """The client waits for `+` before it sends a literal."""
+
+
+@dataclass(frozen=True, slots=True)
+class MessageBegins:
+    """An APPEND up to its message. A synchronizing one waits for `accept_message` or `refuse_message`."""
+
+    tag: bytes
+    request: ask.Append
+    size: int
+    synchronizing: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MessageChunk:
+    """The next octets of the message."""
+
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class MessageEnds:
+    """The command of the last MessageBegins is complete."""
+
+
+@dataclass(frozen=True, slots=True)
+class TooBig:
+    """A message over `limits.message`; it is not read, or was skipped."""
+
+    tag: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class BadCommand:
+    """A line that is no command; `tag` is None where none can be made out. `text` may be told."""
+
+    tag: bytes | None
+    text: str
+    charset: bool = False  # SEARCH in an unknown charset
+
+
+@dataclass(frozen=True, slots=True)
+class Overflow:
+    """The client sends more than is worth skipping: say so and hang up."""
+
+    text: str
+
+
+Event = Command | NeedContinuation | MessageBegins | MessageChunk | MessageEnds | TooBig | BadCommand | Overflow
+
+
+class _Mode(Enum):
+    LINE = auto()  # collecting a command, line by line
+    LITERAL = auto()  # within a literal that is part of the command
+    DECIDING = auto()  # a synchronizing message waits for the session
+    MESSAGE = auto()  # passing a message through
+    TAIL = auto()  # behind a message
+    SKIP_LINE = auto()  # throwing away the rest of a refused command
+    SKIP_LITERAL = auto()
+
+
+class Protocol:
+    """One connection's input."""
+
+    __slots__ = ("_buffer", "_direct", "_left", "_mode", "_refusal", "_searched", "_segment", "_skipped", "limits")
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        self._buffer = bytearray()
+        self._direct = b""  # octets of a message that need not pass through the buffer
+        self._mode = _Mode.LINE
+        self._segment = 0  # where the line that is being collected begins; literals before it are complete
+        self._searched = 0  # no line end before this offset
+        self._left = 0  # octets of the literal or message that are still to come
+        self._refusal: Event | None = None  # what is told once the refused command is over
+        self._skipped = 0
+
+    def feed(self, data: bytes) -> None:
+        """Take what arrived. Pull all events before the next call, or what is held grows."""
+        if self._mode is _Mode.MESSAGE and not self._buffer and not self._direct and len(data) <= self._left:
+            self._direct = data
+        else:
+            self._buffer += data
+
+    @property
+    def pending(self) -> bool:
+        """Whether anything was received that no event has used yet; before TLS begins nothing may be (RFC 9051 §6.2.1)."""
+        return bool(self._buffer) or self._mode is not _Mode.LINE
+
+    @property
+    def line_waiting(self) -> bool:
+        """Whether a whole line is there, so that an answer may wait for the company of the next one."""
+        return self._mode is _Mode.LINE and self._buffer.find(b"\n", self._searched) >= 0
+
+    def next_event(self) -> Event | None:
+        """The next event, or None until more octets arrive."""
+        while True:
+            match self._mode:
+                case _Mode.LINE:
+                    return self._line()
+                case _Mode.LITERAL:
+                    if len(self._buffer) < self._segment + self._left:
+                        return None
+                    self._segment += self._left
+                    self._searched = self._segment
+                    self._mode = _Mode.LINE
+                case _Mode.DECIDING:
+                    return None
+                case _Mode.MESSAGE:
+                    return self._message()
+                case _Mode.TAIL:
+                    return self._tail()
+                case _Mode.SKIP_LINE | _Mode.SKIP_LITERAL:
+                    done, event = self._skip()
+                    if done:
+                        return event
+
+    def next_line(self, limit: int) -> bytes | BadCommand | None:
+        """The next line, whatever it is, without its end; None until more octets arrive. For AUTHENTICATE and IDLE."""
+        end = self._buffer.find(b"\n", self._searched)
+        if end < 0:
+            self._searched = len(self._buffer)
+            if len(self._buffer) > limit:
+                self._begin_skipping(BadCommand(None, "line too long"), 0)
+                return BadCommand(None, "line too long")
+            return None
+        line = bytes(self._buffer[:end]).removesuffix(b"\r")
+        self._forget(end + 1)
+        return BadCommand(None, "line too long") if len(line) > limit else line
+
+    def accept_message(self) -> None:
+        """After a synchronizing MessageBegins, once `+` is sent."""
+        self._mode = _Mode.MESSAGE if self._left else _Mode.TAIL
+
+    def refuse_message(self) -> None:
+        """Instead of accepting it: the client sends no octet of it, and the next line is a new command."""
+        self._left = 0
+        self._mode = _Mode.LINE
+
+    # ---- commands
+
+    def _line(self) -> Event | None:
+        end = self._buffer.find(b"\n", self._searched)
+        if end < 0 or end >= self.limits.command:
+            self._searched = len(self._buffer)
+            if len(self._buffer) <= self.limits.command:
+                return None
+            self._begin_skipping(BadCommand(self._tag(), "command too long"), 0)
+            return self.next_event()
+        end += 1
+        literal = _LITERAL_AT_END.search(self._buffer, max(self._segment, end - _LONGEST_LITERAL_HEAD), end)
+        if literal is not None:
+            return self._literal(literal.start(), end, int(literal[1]), not literal[2])
+        line = bytes(self._buffer[:end])
+        self._forget(end)
+        if not line.strip():
+            return self.next_event()  # an empty line is no command, and no reason to complain
+        try:
+            return Command(*parse(line))
+        except BadSyntax as error:
+            return BadCommand(tag_of(line), error.text, isinstance(error, UnknownCharset))
+
+    def _literal(self, start: int, end: int, size: int, synchronizing: bool) -> Event | None:
+        """A line that ends by announcing a literal of `size` octets, from `start` to `end`."""
+        try:
+            message = append_head(bytes(self._buffer[:start]))
+        except BadSyntax as error:
+            return self._refuse_literal(BadCommand(self._tag(), error.text), end, size, synchronizing)
+        if message is not None and self.limits.message:
+            if size > self.limits.message:
+                return self._refuse_literal(TooBig(message[0]), end, size, synchronizing)
+            self._forget(end)
+            self._left = size
+            self._mode = _Mode.DECIDING if synchronizing else _Mode.MESSAGE if size else _Mode.TAIL
+            return MessageBegins(*message, size, synchronizing)
+        if size > self.limits.literal or end + size > self.limits.command:
+            return self._refuse_literal(BadCommand(self._tag(), "literal too large"), end, size, synchronizing)
+        self._segment, self._searched, self._left = end, end + size, size
+        self._mode = _Mode.LITERAL
+        return NeedContinuation() if synchronizing else self.next_event()
+
+    def _refuse_literal(self, refusal: Event, end: int, size: int, synchronizing: bool) -> Event | None:
+        """A client that waits for `+` is told at once; one that does not wait sends the literal all the same (RFC 7888 §4)."""
+        self._forget(end)
+        if synchronizing:
+            return refusal
+        self._begin_skipping(refusal, size)
+        return self.next_event()
+
+    # ---- messages
+
+    def _message(self) -> Event | None:
+        if self._direct:
+            data, self._direct = self._direct, b""
+        elif self._buffer:
+            data = bytes(self._buffer[: self._left])
+            self._forget(len(data))
+        else:
+            return None
+        self._left -= len(data)
+        if not self._left:
+            self._mode = _Mode.TAIL
+        return MessageChunk(data)
+
+    def _tail(self) -> Event | None:
+        if self._buffer.startswith((b"\r\n", b"\n")):
+            self._forget(2 if self._buffer[0] == 13 else 1)
+            self._mode = _Mode.LINE
+            return MessageEnds()
+        if not self._buffer or self._buffer == b"\r":
+            return None
+        self._begin_skipping(BadCommand(None, "only one message can be appended by one command"), 0)
+        return self.next_event()
+
+    # ---- what is refused
+
+    def _begin_skipping(self, refusal: Event, literal: int) -> None:
+        self._refusal = refusal
+        self._skipped = 0
+        self._left = literal
+        self._segment = self._searched = 0
+        self._mode = _Mode.SKIP_LITERAL if literal else _Mode.SKIP_LINE
+
+    def _skip(self) -> tuple[bool, Event | None]:
+        """(whether to stop here, with which event)."""
+        if self._skipped + self._left > MAX_SKIPPED:
+            return True, Overflow("too much to skip")
+        if self._mode is _Mode.SKIP_LITERAL:
+            gone = min(self._left, len(self._buffer))
+            self._drop(gone)
+            self._left -= gone
+            if self._left:
+                return True, None
+            self._mode = _Mode.SKIP_LINE
+        end = self._buffer.find(b"\n") + 1
+        if not end:
+            self._drop(max(0, len(self._buffer) - _LONGEST_LITERAL_HEAD))
+            return True, None
+        literal = _LITERAL_AT_END.search(bytes(self._buffer[max(0, end - _LONGEST_LITERAL_HEAD) : end]))
+        self._drop(end)
+        if literal is not None and literal[2]:
+            self._left = int(literal[1])
+            self._mode = _Mode.SKIP_LITERAL
+            return False, None
+        refusal, self._refusal = self._refusal, None
+        self._forget(0)
+        self._mode = _Mode.LINE
+        return True, refusal
+
+    def _drop(self, octets: int) -> None:
+        del self._buffer[:octets]
+        self._skipped += octets
+
+    # ---- the buffer
+
+    def _forget(self, octets: int) -> None:
+        del self._buffer[:octets]
+        self._segment = self._searched = 0
+
+    def _tag(self) -> bytes | None:
+        return tag_of(bytes(self._buffer[:256]))

@@ -1,0 +1,111 @@
+"""What the server says, as octets (RFC 9051 §7). Nothing here decides anything."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from functools import lru_cache
+
+from imap.view import Exists, Expunged, FlagsChanged, Untagged
+from mailstead.model.flags import SYSTEM_NAMES, Flags, SystemFlag
+from mailstead.model.sequence_set import SequenceSet
+
+_MONTHS = (b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec")
+_SYSTEM_FLAGS = tuple(
+    " ".join(name for flag, name in SYSTEM_NAMES.items() if number & flag).encode() for number in range(2 * max(SystemFlag))
+)
+
+
+class Status(Enum):
+    OK = b"OK"
+    NO = b"NO"
+    BAD = b"BAD"
+    BYE = b"BYE"
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A status response; tagged, or untagged with the tag `*`. `code` stands in brackets, `text` is ASCII and not empty."""
+
+    status: Status
+    text: str
+    code: str = ""
+
+    def render(self, tag: bytes = b"*") -> bytes:
+        code = f"[{self.code}] " if self.code else ""
+        return b"%b %b %b\r\n" % (tag, self.status.value, f"{code}{self.text}".encode())
+
+
+def ok(text: str, code: str = "") -> Reply:
+    return Reply(Status.OK, text, code)
+
+
+def no(text: str, code: str = "") -> Reply:
+    return Reply(Status.NO, text, code)
+
+
+def bad(text: str, code: str = "") -> Reply:
+    return Reply(Status.BAD, text, code)
+
+
+def bye(text: str, code: str = "") -> bytes:
+    return Reply(Status.BYE, text, code).render()
+
+
+def flag_list(system: int, keywords: Sequence[str]) -> bytes:
+    """`(\\Seen $Label)` from a row's columns."""
+    if not keywords:
+        return b"(%b)" % _SYSTEM_FLAGS[system]
+    words = ([_SYSTEM_FLAGS[system]] if system else []) + [keyword.encode() for keyword in keywords]
+    return b"(%b)" % b" ".join(words)
+
+
+@lru_cache(maxsize=1024)
+def flags(value: Flags) -> bytes:
+    return flag_list(value.system, value.keywords)
+
+
+def date_time(moment: datetime) -> bytes:
+    """`date-time` in UTC, which is how the store gives it."""
+    return b'"%2d-%b-%04d %02d:%02d:%02d +0000"' % (
+        moment.day,
+        _MONTHS[moment.month - 1],
+        moment.year,
+        moment.hour,
+        moment.minute,
+        moment.second,
+    )
+
+
+def uid_set(uids: Iterable[int]) -> str:
+    """UIDs, in any order, as the shortest set."""
+    return str(SequenceSet.of(uids))
+
+
+def uid_set_in_order(uids: Iterable[int]) -> str:
+    """UIDs in this very order, neighbours that ascend joined: COPYUID pairs source and target by position (RFC 4315 §3)."""
+    spans: list[tuple[int, int]] = []
+    for uid in uids:
+        if spans and spans[-1][1] == uid - 1:
+            spans[-1] = (spans[-1][0], uid)
+        else:
+            spans.append((uid, uid))
+    return ",".join(str(a) if a == b else f"{a}:{b}" for a, b in spans)
+
+
+def untagged(items: Iterable[Untagged], *, modseq: bool) -> bytes:
+    """Unsolicited data; with `modseq` for clients that have enabled CONDSTORE (RFC 7162 §3.2)."""
+    lines: list[bytes] = []
+    for item in items:
+        match item:
+            case Expunged(numbers):
+                lines += [b"* %d EXPUNGE\r\n" % number for number in numbers]
+            case Exists(messages):
+                lines.append(b"* %d EXISTS\r\n" % messages)
+            case FlagsChanged(rows):
+                lines += [
+                    b"* %d FETCH (UID %d FLAGS %b%b)\r\n"
+                    % (number, row.uid, flags(row.flags), b" MODSEQ (%d)" % row.modseq if modseq else b"")
+                    for number, row in rows
+                ]
+    return b"".join(lines)

@@ -1,0 +1,233 @@
+"""What the commands of one session work with: its state, its output, its view of the selected mailbox.
+
+Unsolicited data leaves in `catch_up` and nowhere else; the server calls it once a command, before the tagged answer. Output is
+gathered and leaves when enough came together, or when the client waits for it.
+"""
+
+from dataclasses import dataclass, field
+from typing import NoReturn
+
+from imap import response
+from imap.metrics import ImapMetrics
+from imap.protocol import BadCommand, Protocol
+from imap.settings import ImapSettings
+from imap.state import Account, Authenticated, Ending, Event, NotAuthenticated, Selected, State, advance
+from imap.view import View
+from mailstead.bus import Watch, Watcher
+from mailstead.model.failure import Failure, Refused
+from mailstead.ops.connection import Connection
+from mailstead.store.changes import Changes
+from mailstead.store.ingest import Ingest
+from mailstead.store.mailboxes import Mailboxes, Opened
+from mailstead.store.messages import Messages
+from mailstead.store.passwords import Passwords
+from mailstead.store.search import Search
+
+FLUSH = 64 * 1024  # octets of output that are written without waiting for more
+
+
+@dataclass(slots=True)
+class AppendBudget:
+    """Octets of messages being appended, over all sessions of the replica (promise S3)."""
+
+    limit: int
+    metrics: ImapMetrics
+    used: int = 0
+
+    def take(self, octets: int) -> bool:
+        """False when there is no room now; a message that is alone always finds room."""
+        if self.used and self.used + octets > self.limit:
+            return False
+        self.used += octets
+        self.metrics.append_octets.set(self.used)
+        return True
+
+    def give_back(self, octets: int) -> None:
+        self.used -= octets
+        self.metrics.append_octets.set(self.used)
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """What all sessions of a replica share."""
+
+    settings: ImapSettings
+    passwords: Passwords
+    mailboxes: Mailboxes
+    messages: Messages
+    changes: Changes
+    search: Search
+    ingest: Ingest
+    watcher: Watcher
+    metrics: ImapMetrics
+    budget: AppendBudget
+    sessions: "Sessions" = field(default_factory=lambda: Sessions())
+
+
+@dataclass(slots=True)
+class Sessions:
+    """How many there are on this replica now."""
+
+    count: int = 0
+
+
+class Bad(Exception):
+    """The command cannot be meant as it stands: a tagged BAD with this text."""
+
+
+class BrokenOff(Exception):
+    """A literal that was announced cannot be finished: nothing can follow it, the connection is cut."""
+
+
+class Leave(Exception):
+    """The session ends: `* BYE` with this text, unless it is empty."""
+
+    def __init__(self, ending: Ending, text: str, code: str = "") -> None:
+        super().__init__(text)
+        self.ending = ending
+        self.text = text
+        self.code = code
+
+
+@dataclass(slots=True)
+class Session:
+    """Commands read and change it; `server.py` alone drives it."""
+
+    connection: Connection
+    backend: Backend
+    protocol: Protocol
+    state: State = field(default_factory=NotAuthenticated)
+    tag: bytes = b""  # of the command at work
+    condstore: bool = False  # the client has enabled CONDSTORE (RFC 7162 §3.1): flags are told with their modseq
+    watch: Watch | None = None
+    stale: bool = False  # the selected mailbox may have changed since the view was brought up to date
+    idling: bool = False
+    told: set[int] = field(default_factory=set)  # modseqs of own flag changes, see View.apply
+    waiting: list[bytes] = field(default_factory=list)
+    waiting_size: int = 0
+
+    # ---- state
+
+    @property
+    def account(self) -> Account:
+        """Only where a command is legal that needs one."""
+        assert isinstance(self.state, Authenticated | Selected)
+        return self.state.account
+
+    @property
+    def selected(self) -> Selected:
+        assert isinstance(self.state, Selected)
+        return self.state
+
+    def require_writable(self) -> Selected:
+        """The selected mailbox. Raises Refused(NOT_PERMITTED) after EXAMINE."""
+        if self.selected.read_only:
+            raise Refused(Failure.NOT_PERMITTED, "mailbox is open read-only")
+        return self.selected
+
+    def open(self, opened: Opened, *, read_only: bool) -> Selected:
+        """Enter the selected state and watch the mailbox."""
+        mailbox = opened.mailbox
+        view = View(opened.uids, mailbox.highest_modseq, mailbox.uidnext)
+        selected = Selected(self.account, mailbox.mailbox_id, mailbox.uidvalidity, read_only, view)
+        self.state = advance(self.state, Event.OPENED, selected)
+        self.watch = self.backend.watcher.watch(self.account.account_id, mailbox.mailbox_id, view.modseq, self.wake)
+        self.stale = False
+        return selected
+
+    def leave_mailbox(self) -> None:
+        """Back to the authenticated state; from there, nothing happens."""
+        self.stop_watching()
+        if isinstance(self.state, Selected):
+            self.state = advance(self.state, Event.LEFT, Authenticated(self.state.account))
+        self.told.clear()
+
+    def stop_watching(self) -> None:
+        watch, self.watch = self.watch, None
+        if watch is not None:
+            watch.close()
+
+    def wake(self) -> None:
+        """The selected mailbox may have moved on."""
+        self.stale = True
+        if self.idling:
+            self.connection.wake()
+
+    # ---- what changed
+
+    def changed_flags(self, modseq: int) -> None:
+        """The session made this modseq itself, and its client is told by the command."""
+        view = self.selected.view
+        self.told.add(modseq)
+        if view.follows(modseq):
+            if self.watch is not None:
+                self.watch.seen(modseq)
+        else:
+            self.stale = True
+
+    async def catch_up(self, *, expunge: bool, look: bool = False) -> None:
+        """Tell the client what changed in its mailbox, if anything may have; with `look`, find out.
+
+        Without `expunge`, no sequence number may change (RFC 9051 §7.5.1). Raises Leave when the mailbox is gone, and
+        Refused(UNAVAILABLE).
+        """
+        if not isinstance(self.state, Selected):
+            return
+        state, view = self.state, self.state.view
+        if self.stale or look:
+            self.stale = False
+            try:
+                delta = await self.backend.changes.since(
+                    state.account.account_id, state.mailbox_id, view.modseq, known_uidnext=view.uidnext
+                )
+            except Refused as refused:
+                if refused.failure is Failure.NO_SUCH_MAILBOX:
+                    raise Leave(Ending.MAILBOX_GONE, "the selected mailbox was deleted") from refused
+                self.stale = True
+                raise
+            untagged = view.apply(delta, expunge=expunge, told=self.told)
+            if self.watch is not None:
+                self.watch.seen(view.modseq)
+            await self.send(response.untagged(untagged, modseq=self.condstore))
+        elif expunge and (released := view.release()):
+            await self.send(response.untagged([released], modseq=self.condstore))
+        self.told.clear()
+
+    # ---- octets
+
+    async def send(self, data: bytes) -> None:
+        """Raises Disconnected, or SlowReader."""
+        if not data:
+            return
+        self.waiting.append(data)
+        self.waiting_size += len(data)
+        if self.waiting_size >= FLUSH:
+            await self.flush()
+
+    async def flush(self) -> None:
+        if self.waiting:
+            data = self.waiting[0] if len(self.waiting) == 1 else b"".join(self.waiting)
+            self.waiting.clear()
+            self.waiting_size = 0
+            await self.connection.write(data)
+
+    async def read_line(self, limit: int) -> bytes:
+        """The client's next line, which is no command. Raises Bad when it is too long, and Leave at the end of input."""
+        while True:
+            line = self.protocol.next_line(limit)
+            if isinstance(line, BadCommand):
+                raise Bad(line.text)
+            if line is not None:
+                return line
+            await self.flush()
+            await self.read()
+
+    async def read(self) -> None:
+        """Hand what arrives to the protocol."""
+        data = await self.connection.read()
+        if not data:
+            self.hang_up()
+        self.protocol.feed(data)
+
+    def hang_up(self) -> NoReturn:
+        raise Leave(Ending.DISCONNECTED, "")

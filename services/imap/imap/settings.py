@@ -1,0 +1,43 @@
+"""What the environment tells this service beyond what it tells all of them."""
+
+from pydantic import Field
+
+from mailstead.ops.settings import Port, ServiceSettings
+
+
+class ImapSettings(ServiceSettings):
+    """`MAILSTEAD_IMAP_PORT` and so on; see `ServiceSettings` for the rest."""
+
+    imap_port: Port = Field(default=2143, description="Port for IMAP with STARTTLS; 0 picks a free one")
+    imap_tls_port: Port = Field(default=2993, description="Port for IMAP in TLS from the start; used when a certificate is given")
+    imap_max_connections: int = Field(
+        default=20_000, ge=1, description="Connections that each port of this replica holds at most"
+    )
+    imap_login_seconds: float = Field(
+        default=60, gt=0, description="How long a connection may be silent before it has logged in, in seconds"
+    )
+    imap_idle_seconds: float = Field(
+        default=1860,
+        gt=0,
+        description="How long a session outside IDLE may be silent, in seconds; RFC 9051 asks for at least 1800",
+    )
+    imap_still_here_seconds: float = Field(
+        default=240, gt=0, description="How often a session in IDLE hears `* OK Still here`, so that NAT keeps its connection"
+    )
+    imap_max_failures: int = Field(default=3, ge=1, description="Refused log-ins that end a connection")
+    imap_failure_delay: float = Field(
+        default=1, ge=0, le=30, description="Seconds that the first refused log-in waits for its answer"
+    )
+    imap_max_bad_commands: int = Field(
+        default=20, ge=1, description="Lines in a row that are no command, or not now, that end a connection"
+    )
+    imap_max_command: int = Field(
+        default=65_536, ge=8192, description="Octets of one command with its literals, the message of APPEND aside"
+    )
+    imap_max_login_literal: int = Field(default=4096, ge=1024, description="Octets of one literal before log-in")
+    imap_max_message: int = Field(
+        default=50 * 1024 * 1024, ge=1024, description="Octets of one message that APPEND takes; told as APPENDLIMIT"
+    )
+    imap_append_budget: int = Field(
+        default=512 * 1024 * 1024, ge=1024, description="Octets of messages that this replica holds while they are being appended"
+    )

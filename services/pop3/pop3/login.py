@@ -1,0 +1,124 @@
+"""AUTHORIZATION: from a name and a password to an open, leased maildrop.
+
+A password is taken only over TLS, or from a network that the deployer trusts. Every refused attempt waits before it is
+answered, longer each time, and the last one allowed ends the connection.
+"""
+
+from array import array
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from mailstead.model.failure import Failure, Refused
+from mailstead.ops.logging import get_logger
+from mailstead.store.maildrop import Maildrops
+from mailstead.store.passwords import Passwords
+from mailstead.wire.sasl import (
+    MECHANISMS,
+    Cancelled,
+    Challenge,
+    Credentials,
+    Exchange,
+    Invalid,
+    MalformedResponse,
+    Outcome,
+    UnknownMechanism,
+    decode_response,
+    start,
+)
+from pop3.leases import Hold, LeaseKeeper
+from pop3.maildrop import MaildropView
+from pop3.metrics import Pop3Metrics
+from pop3.protocol import END, Auth, Reply
+from pop3.state import Transaction
+
+log = get_logger()
+
+CANCELLED = Reply(False, "authentication cancelled")
+BAD_RESPONSE = Reply(False, "that is not base64")
+UNKNOWN_MECHANISM = Reply(False, "unknown authentication mechanism")
+USER_ACCEPTED = Reply(True, "send your password")
+USER_FIRST = "USER comes first"
+
+
+class NotBegun(Exception):
+    """An AUTH exchange that ended for a reason of its own, which is no refused password. `reply` is its answer."""
+
+    def __init__(self, reply: Reply) -> None:
+        super().__init__(reply.text)
+        self.reply = reply
+
+
+def begin(command: Auth) -> Exchange:
+    """The exchange that `command` asks for, its initial response taken. Raises NotBegun."""
+    try:
+        initial = None if command.initial is None else decode_response(command.initial)
+        return start(command.mechanism or "", initial)
+    except UnknownMechanism as error:
+        raise NotBegun(UNKNOWN_MECHANISM) from error
+    except MalformedResponse as error:
+        raise NotBegun(BAD_RESPONSE) from error
+    except Cancelled as error:
+        raise NotBegun(CANCELLED) from error
+
+
+def go_on(exchange: Exchange, line: bytes) -> Outcome:
+    """Take the client's answer to a challenge. Raises NotBegun when it is none."""
+    try:
+        return exchange.step(decode_response(line))
+    except MalformedResponse as error:
+        raise NotBegun(BAD_RESPONSE) from error
+    except Cancelled as error:
+        raise NotBegun(CANCELLED) from error
+
+
+def credentials_of(outcome: Outcome) -> Credentials:
+    """What a finished exchange brought. Raises Refused(BAD_CREDENTIALS)."""
+    match outcome:
+        case Credentials() if outcome.impersonates:
+            raise Refused(Failure.BAD_CREDENTIALS, f"{outcome.user} asked to act as {outcome.authorization_id}")
+        case Credentials():
+            return outcome
+        case Invalid(reason):
+            raise Refused(Failure.BAD_CREDENTIALS, reason)
+        case Challenge():
+            raise RuntimeError("the exchange is not over")
+
+
+def mechanism_list() -> bytes:
+    """The answer to AUTH without a mechanism, as clients older than CAPA ask."""
+    return Reply(True, "mechanisms follow").render() + b"".join(f"{name}\r\n".encode() for name in MECHANISMS) + END
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A log-in that succeeded."""
+
+    transaction: Transaction
+    hold: Hold
+
+
+class Login:
+    """Verifies, leases, opens."""
+
+    def __init__(self, passwords: Passwords, maildrops: Maildrops, keeper: LeaseKeeper, metrics: Pop3Metrics) -> None:
+        self._passwords = passwords
+        self._maildrops = maildrops
+        self._keeper = keeper
+        self._metrics = metrics
+
+    async def open(self, credentials: Credentials, lease_lost: Callable[[], None]) -> Opened:
+        """Raises Refused: BAD_CREDENTIALS, ACCOUNT_DISABLED, IN_USE or UNAVAILABLE; then nothing is held."""
+        try:
+            account = await self._passwords.verify(credentials.user, credentials.password)
+            hold = await self._keeper.acquire(account.account_id, lease_lost)
+            try:
+                drop = await self._maildrops.open(account.account_id)
+            except BaseException:
+                await self._keeper.release(hold)
+                raise
+        except Refused as refused:
+            self._metrics.logins.labels(refused.failure.name.lower()).inc()
+            raise
+        self._metrics.logins.labels("accepted").inc()
+        view = MaildropView(drop.uidvalidity, array("I", drop.uids), array("Q", drop.sizes))
+        return Opened(Transaction(account.account_id, account.address, drop.mailbox_id, view), hold)

@@ -1,0 +1,78 @@
+"""The API as commands use it: paths in, JSON out, and every failure as one clear line and exit status 1."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import httpx
+import typer
+
+TIMEOUT = 30.0  # seconds; hashing a password may have to wait for its turn
+PAGE = 500  # items asked for at once
+
+Json = dict[str, Any]
+
+Url = Annotated[str, typer.Option("--url", envvar="MAILSTEAD_API_URL", help="Where the API is")]
+Token = Annotated[
+    str,
+    typer.Option("--token", envvar=["MAILSTEAD_API_TOKEN", "ADMIN_TOKEN"], help="An API key, as ms_…", show_envvar=True),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs")]
+DEFAULT_URL = "http://127.0.0.1:8080"
+
+
+class ApiFailure(typer.Exit):
+    """The command cannot go on; what is wrong has been said on standard error."""
+
+    def __init__(self, line: str) -> None:
+        super().__init__(1)
+        typer.secho(f"mailstead: {line}", fg="red", err=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """Every method raises ApiFailure when the API refuses or does not answer."""
+
+    url: str
+    token: str
+
+    def get(self, path: str) -> Json:
+        return self._ask("GET", path)
+
+    def post(self, path: str, body: Json) -> Json:
+        return self._ask("POST", path, body)
+
+    def delete(self, path: str) -> None:
+        self._ask("DELETE", path)
+
+    def every(self, path: str, **query: str) -> Iterator[Json]:
+        """All items of a list, page by page."""
+        cursor: str | None = None
+        while True:
+            parameters = httpx.QueryParams({"limit": str(PAGE), **query} | ({"cursor": cursor} if cursor else {}))
+            page = self._ask("GET", f"{path}?{parameters}")
+            yield from page["items"]
+            cursor = page["next_cursor"]
+            if cursor is None:
+                return
+
+    def _ask(self, method: str, path: str, body: Json | None = None) -> Json:
+        headers = {"Authorization": f"Bearer {self.token}"}
+        try:
+            answer = httpx.request(method, self.url.rstrip("/") + path, json=body, headers=headers, timeout=TIMEOUT)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise ApiFailure(f"the API at {self.url} does not answer: {error or type(error).__name__}") from error
+        if answer.is_error:
+            raise ApiFailure(_explain(answer))
+        found: Json = answer.json() if answer.content else {}
+        return found
+
+
+def _explain(answer: httpx.Response) -> str:
+    """A problem (RFC 9457) in one line, with the fields that are wrong."""
+    try:
+        problem = answer.json()
+        faults = [f"{fault['field']}: {fault['detail']}".removeprefix(": ") for fault in problem.get("errors", [])]
+        return "; ".join(faults) or str(problem["detail"])
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return f"the API answered {answer.status_code} {answer.reason_phrase}"

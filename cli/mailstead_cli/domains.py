@@ -1,0 +1,44 @@
+"""`mailstead domains`: the domains that mail is accepted for."""
+
+from typing import Annotated
+
+import typer
+
+from mailstead_cli.api_client import DEFAULT_URL, Api, AsJson, Token, Url
+from mailstead_cli.output import print_json, print_table
+
+app = typer.Typer(no_args_is_help=True, help="The domains that mail is accepted for.")
+
+COLUMNS = {"Domain": "name", "Active": "active", "Accounts": "account_count", "Since": "created_at"}
+
+Name = Annotated[str, typer.Argument(help="The domain, as example.com", show_default=False)]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask")]
+
+
+@app.command("list")
+def list_domains(token: Token, url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
+    """All domains, in the order of names."""
+    items = Api(url, token).every("/v1/domains")
+    if as_json:
+        print_json(list(items))
+    else:
+        print_table(COLUMNS, items)
+
+
+@app.command()
+def create(name: Name, token: Token, url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
+    """Accept mail for a domain."""
+    made = Api(url, token).post("/v1/domains", {"name": name})
+    if as_json:
+        print_json(made)
+    else:
+        typer.echo(f"{made['name']} is a domain of this server")
+
+
+@app.command()
+def delete(name: Name, token: Token, url: Url = DEFAULT_URL, yes: Yes = False) -> None:
+    """Accept mail for a domain no longer. It must have no accounts."""
+    if not yes:
+        typer.confirm(f"Delete the domain {name}?", abort=True)
+    Api(url, token).delete(f"/v1/domains/{name}")
+    typer.echo(f"{name} is deleted")

@@ -1,0 +1,20 @@
+"""The commands of `mailstead`, gathered."""
+
+import typer
+
+from mailstead_cli import accounts, domains
+from mailstead_cli.check import check
+from mailstead_cli.up import up
+
+app = typer.Typer(name="mailstead", no_args_is_help=True, add_completion=False, help="Mail hosting: run it, and look after it.")
+
+
+@app.callback()
+def mailstead() -> None:
+    """Mail hosting: run it, and look after it."""
+
+
+app.command()(up)
+app.command()(check)
+app.add_typer(domains.app, name="domains")
+app.add_typer(accounts.app, name="accounts")

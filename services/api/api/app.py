@@ -1,0 +1,80 @@
+"""What the API service is made of, put together."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from importlib.metadata import version
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from api import openapi
+from api.deps import Backend
+from api.errors import on_http, on_invalid, on_refused, on_unexpected
+from api.metrics import ApiMetrics
+from api.middleware import Outermost
+from api.routers import accounts, domains, queue, server
+from api.server import serve_http
+from api.settings import ApiSettings
+from mailstead.bus import open_bus
+from mailstead.model.failure import Refused
+from mailstead.ops.lifecycle import Runtime
+from mailstead.ops.metrics import operation_timer
+from mailstead.store.directory import Directory
+from mailstead.store.engine import open_database
+from mailstead.store.passwords import Passwords
+from mailstead.store.provisioning import Provisioning
+from mailstead.store.queue_view import QueueView
+
+_VERSION = version("mailstead-api")
+
+
+class _Application(FastAPI):
+    def openapi(self) -> dict[str, Any]:
+        if self.openapi_schema is None:
+            self.openapi_schema = openapi.document(self)
+        return self.openapi_schema
+
+
+def create_app(backend: Backend) -> FastAPI:
+    """The routes over `backend`, without the middleware around them."""
+    app = _Application(
+        title="Mailstead API",
+        version=_VERSION,
+        openapi_url="/v1/openapi.json",
+        docs_url=None,  # its pages load scripts from third parties
+        redoc_url=None,
+        separate_input_output_schemas=False,
+        exception_handlers={
+            Refused: on_refused,
+            RequestValidationError: on_invalid,
+            HTTPException: on_http,
+            Exception: on_unexpected,
+        },
+    )
+    app.state.backend = backend
+    for module in (domains, accounts, queue, server):
+        app.include_router(module.router)
+    return app
+
+
+@asynccontextmanager
+async def api(settings: ApiSettings, runtime: Runtime) -> AsyncIterator[None]:
+    """Serve the API on its port until left."""
+    async with AsyncExitStack() as stack:
+        db = await stack.enter_async_context(
+            open_database(
+                settings.database_url.get_secret_value(),
+                pool_size=settings.database_pool_size,
+                observe=operation_timer(runtime.registry, "store"),
+            )
+        )
+        runtime.ready_when("database", db.ping)
+        bus = await stack.enter_async_context(open_bus(settings.nats_url, name=runtime.replica))
+        passwords = Passwords(Directory(db))
+        stack.callback(passwords.close)
+        app = create_app(Backend(db, bus, Provisioning(db), QueueView(db), passwords))
+        guarded = Outermost(app, ApiMetrics.register(runtime.registry), settings.api_max_body)
+        await stack.enter_async_context(serve_http(guarded, settings, runtime))
+        yield

@@ -1,0 +1,74 @@
+"""What routes depend on: the backend they share, and who is asking.
+
+A route says who may use it by `dependencies=[requires(Scope.X)]`, or that anybody may by `[public()]`; a test holds that each
+route says exactly one of these.
+"""
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import Depends, Request, Security
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer, SecurityScopes
+
+from api.keys import MAX_KEY, fingerprint
+from api.scopes import Scope, grants
+from mailstead.bus import Bus
+from mailstead.model.failure import Failure, Refused
+from mailstead.ops.logging import get_logger
+from mailstead.store.engine import Database
+from mailstead.store.passwords import Passwords
+from mailstead.store.provisioning import Provisioning
+from mailstead.store.queue_view import QueueView
+
+log = get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """What all requests of a replica share."""
+
+    db: Database
+    bus: Bus
+    provisioning: Provisioning
+    queue: QueueView
+    passwords: Passwords
+
+
+def backend(request: Request) -> Backend:
+    found: Backend = request.app.state.backend
+    return found
+
+
+UseBackend = Annotated[Backend, Depends(backend)]
+
+_bearer = HTTPBearer(scheme_name="ApiKey", description="An API key, as `Authorization: Bearer ms_…`", auto_error=False)
+
+
+async def _authorize(
+    needed: SecurityScopes,
+    backend: UseBackend,
+    credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
+) -> None:
+    """Raises Refused(BAD_CREDENTIALS) without a key that is good, Refused(NOT_PERMITTED) when its scopes do not reach."""
+    if credentials is None or len(credentials.credentials) > MAX_KEY:
+        raise Refused(Failure.BAD_CREDENTIALS, "no key")
+    key = await backend.provisioning.api_key(fingerprint(credentials.credentials))
+    if key is None:
+        raise Refused(Failure.BAD_CREDENTIALS, "unknown or expired key")
+    held = frozenset(key.scopes)
+    if not all(grants(held, Scope(scope)) for scope in needed.scopes):
+        raise Refused(Failure.NOT_PERMITTED, f"key {key.name} lacks {needed.scope_str}")
+
+
+def _anybody() -> None:
+    """The mark of a public route."""
+
+
+def requires(scope: Scope) -> Any:
+    """For `dependencies=` of a route: only keys with this scope."""
+    return Security(_authorize, scopes=[scope.value])
+
+
+def public() -> Any:
+    """For `dependencies=` of a route that needs no key."""
+    return Depends(_anybody)

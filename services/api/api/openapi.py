@@ -1,0 +1,37 @@
+"""The OpenAPI document, made to tell the truth: every problem a route may answer with, as problem+json."""
+
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from api.errors import MEDIA_TYPE, STATUS
+from api.schemas.problem import Problem
+from mailstead.model.failure import Failure
+
+_ANY_ROUTE = (Failure.BAD_CREDENTIALS, Failure.NOT_PERMITTED, Failure.UNAVAILABLE)
+_DESCRIPTION = """Provision and look after a mail host.
+
+Give an API key as `Authorization: Bearer ms_…`; each route names the scope that the key needs. Errors are problem+json
+(RFC 9457) and name the fields that are wrong. Lists come in pages: give `next_cursor` as `cursor` for the next one."""
+
+Responses = dict[int | str, dict[str, Any]]
+
+
+def problems(*failures: Failure, with_input: bool = False) -> Responses:
+    """For `responses=` of a route: those that each route has, and `failures`; `with_input` adds what wrong input gets."""
+    statuses = {STATUS[failure][0] for failure in (*_ANY_ROUTE, *failures)}
+    if with_input:
+        statuses |= {HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.BAD_REQUEST}
+    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    return {int(status): {"description": status.phrase, "content": content} for status in sorted(statuses)}
+
+
+def document(app: FastAPI) -> dict[str, Any]:
+    """What `GET /v1/openapi.json` answers."""
+    schema = get_openapi(title=app.title, version=app.version, description=_DESCRIPTION, routes=app.routes)
+    problem = Problem.model_json_schema(mode="serialization", ref_template="#/components/schemas/{model}")
+    nested = problem.pop("$defs", {})
+    schema["components"]["schemas"] |= {"Problem": problem, **nested}
+    return schema

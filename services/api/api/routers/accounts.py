@@ -1,0 +1,112 @@
+"""`/v1/accounts`: who has mail here. A change is announced, so that sessions and cached answers follow it."""
+
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query, Response
+
+from api.cursor import DEFAULT_LIMIT, Cursor, Limit, decode_cursor, page_of
+from api.deps import Backend, UseBackend, requires
+from api.errors import blame
+from api.openapi import problems
+from api.schemas.accounts import AccountIn, AccountOut, AccountPatch
+from api.schemas.common import MAX_ID, DomainName, Page
+from api.scopes import Scope
+from mailstead.events import AccountChanged
+from mailstead.model.address import Address
+from mailstead.model.failure import Failure
+from mailstead.store.provisioning import AccountRow
+
+router = APIRouter(prefix="/v1/accounts", tags=["accounts"])
+
+AccountId = Annotated[int, Path(ge=1, le=MAX_ID)]
+OfDomain = Annotated[DomainName | None, Query(description="Only accounts of this domain")]
+
+
+@router.post(
+    "",
+    status_code=HTTPStatus.CREATED,
+    dependencies=[requires(Scope.ACCOUNTS_WRITE)],
+    responses=problems(Failure.NO_SUCH_DOMAIN, Failure.CONFLICT, with_input=True),
+)
+async def create_account(account: AccountIn, backend: UseBackend, response: Response) -> AccountOut:
+    """404 when there is no such domain, 409 when the address is taken."""
+    address = Address.parse(account.address)
+    faults = {
+        Failure.NO_SUCH_DOMAIN: "There is no such domain here. Create it first.",
+        Failure.CONFLICT: "This address is taken.",
+    }
+    with blame("address", faults):
+        await backend.provisioning.domain(address.domain)  # before the work that a hash takes
+        password_hash = await backend.passwords.hash(account.password)
+        row = await backend.provisioning.create_account(address, password_hash, account.quota_bytes)
+    _announce(backend, row, active=row.active)
+    response.headers["Location"] = f"/v1/accounts/{row.account_id}"
+    return _account(row)
+
+
+@router.get("", dependencies=[requires(Scope.ACCOUNTS_READ)], responses=problems(with_input=True))
+async def list_accounts(
+    backend: UseBackend, domain: OfDomain = None, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None
+) -> Page[AccountOut]:
+    """In the order of their creation."""
+    rows = await backend.provisioning.accounts(limit + 1, decode_cursor(cursor, _id) or 0, domain)
+    return page_of([_account(row) for row in rows], limit, lambda account: account.id)
+
+
+@router.get(
+    "/{account_id}", dependencies=[requires(Scope.ACCOUNTS_READ)], responses=problems(Failure.NO_SUCH_ACCOUNT, with_input=True)
+)
+async def get_account(account_id: AccountId, backend: UseBackend) -> AccountOut:
+    """One account."""
+    return _account(await backend.provisioning.account(account_id))
+
+
+@router.patch(
+    "/{account_id}", dependencies=[requires(Scope.ACCOUNTS_WRITE)], responses=problems(Failure.NO_SUCH_ACCOUNT, with_input=True)
+)
+async def update_account(account_id: AccountId, patch: AccountPatch, backend: UseBackend) -> AccountOut:
+    """Change its password, quota or state. The old password is refused from then on."""
+    given = patch.model_fields_set
+    row = await backend.provisioning.update_account(
+        account_id,
+        password_hash=await backend.passwords.hash(patch.password) if "password" in given else None,
+        quota_bytes=patch.quota_bytes if "quota_bytes" in given else None,
+        active=patch.active if "active" in given else None,
+    )
+    _announce(backend, row, active=row.active)
+    return _account(row)
+
+
+@router.delete(
+    "/{account_id}",
+    status_code=HTTPStatus.NO_CONTENT,
+    dependencies=[requires(Scope.ACCOUNTS_WRITE)],
+    responses=problems(Failure.NO_SUCH_ACCOUNT, with_input=True),
+)
+async def delete_account(account_id: AccountId, backend: UseBackend) -> None:
+    """The account and all its mail, for good."""
+    _announce(backend, await backend.provisioning.delete_account(account_id), active=False)
+
+
+def _announce(backend: Backend, row: AccountRow, *, active: bool) -> None:
+    backend.bus.publish([AccountChanged(row.account_id, row.address, active)])
+
+
+def _account(row: AccountRow) -> AccountOut:
+    return AccountOut(
+        id=row.account_id,
+        address=row.address,
+        active=row.active,
+        quota_bytes=row.quota_bytes,
+        used_bytes=row.used_bytes,
+        message_count=row.messages,
+        created_at=row.created_at,
+    )
+
+
+def _id(text: str) -> int:
+    number = int(text)
+    if not 0 <= number <= MAX_ID:
+        raise ValueError("no id")
+    return number

@@ -1,0 +1,71 @@
+"""`/v1/domains`: the domains that mail is accepted for."""
+
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Response
+
+from api.cursor import DEFAULT_LIMIT, Cursor, Limit, decode_cursor, page_of
+from api.deps import UseBackend, requires
+from api.errors import blame
+from api.openapi import problems
+from api.schemas.common import DomainName, Page
+from api.schemas.domains import DomainIn, DomainOut, DomainPatch
+from api.scopes import Scope
+from mailstead.model.failure import Failure
+from mailstead.store.provisioning import DomainRow
+
+router = APIRouter(prefix="/v1/domains", tags=["domains"])
+
+Name = Annotated[DomainName, Path()]
+
+
+@router.post(
+    "",
+    status_code=HTTPStatus.CREATED,
+    dependencies=[requires(Scope.DOMAINS_WRITE)],
+    responses=problems(Failure.CONFLICT, with_input=True),
+)
+async def create_domain(domain: DomainIn, backend: UseBackend, response: Response) -> DomainOut:
+    """409 when it exists."""
+    with blame("name", {Failure.CONFLICT: "This domain exists."}):
+        row = await backend.provisioning.create_domain(domain.name)
+    response.headers["Location"] = f"/v1/domains/{row.name}"
+    return _domain(row)
+
+
+@router.get("", dependencies=[requires(Scope.DOMAINS_READ)], responses=problems(with_input=True))
+async def list_domains(backend: UseBackend, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None) -> Page[DomainOut]:
+    """In the order of names."""
+    rows = await backend.provisioning.domains(limit + 1, decode_cursor(cursor, str) or "")
+    return page_of([_domain(row) for row in rows], limit, lambda domain: domain.name)
+
+
+@router.get("/{name}", dependencies=[requires(Scope.DOMAINS_READ)], responses=problems(Failure.NO_SUCH_DOMAIN, with_input=True))
+async def get_domain(name: Name, backend: UseBackend) -> DomainOut:
+    """One domain."""
+    return _domain(await backend.provisioning.domain(name))
+
+
+@router.patch(
+    "/{name}", dependencies=[requires(Scope.DOMAINS_WRITE)], responses=problems(Failure.NO_SUCH_DOMAIN, with_input=True)
+)
+async def update_domain(name: Name, patch: DomainPatch, backend: UseBackend) -> DomainOut:
+    """Suspend it, or let it work again."""
+    return _domain(await backend.provisioning.update_domain(name, active=patch.active))
+
+
+@router.delete(
+    "/{name}",
+    status_code=HTTPStatus.NO_CONTENT,
+    dependencies=[requires(Scope.DOMAINS_WRITE)],
+    responses=problems(Failure.NO_SUCH_DOMAIN, Failure.CONFLICT, with_input=True),
+)
+async def delete_domain(name: Name, backend: UseBackend) -> None:
+    """409 while it has accounts."""
+    with blame("name", {Failure.CONFLICT: "The domain has accounts. Delete them first."}, where="path"):
+        await backend.provisioning.delete_domain(name)
+
+
+def _domain(row: DomainRow) -> DomainOut:
+    return DomainOut(name=row.name, active=row.active, account_count=row.accounts, created_at=row.created_at)

@@ -1,0 +1,29 @@
+"""`/v1/health` and `/v1/version`."""
+
+from importlib.metadata import version
+
+from fastapi import APIRouter
+
+from api.deps import UseBackend, public, requires
+from api.openapi import problems
+from api.schemas.server import Health, Version
+from api.scopes import Scope
+from mailstead.model.failure import Failure
+
+router = APIRouter(prefix="/v1", tags=["server"])
+
+_VERSION = version("mailstead-api")
+
+
+@router.get("/health", dependencies=[public()], responses=problems(Failure.UNAVAILABLE))
+async def get_health(backend: UseBackend) -> Health:
+    """Needs no key. 503 while the database is away."""
+    await backend.db.ping()
+    connected = backend.bus.connected
+    return Health(status="ok" if connected else "degraded", database="ok", events="ok" if connected else "away")
+
+
+@router.get("/version", dependencies=[requires(Scope.SERVER_READ)], responses=problems())
+async def get_version() -> Version:
+    """The release that answers."""
+    return Version(version=_VERSION, api="v1")

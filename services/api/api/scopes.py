@@ -1,0 +1,20 @@
+"""What an API key may be allowed to do. Each route declares exactly one of these, or that it is public."""
+
+from enum import StrEnum
+
+
+class Scope(StrEnum):
+    """Stored with a key as text. `ADMIN` includes all the others, also those that later releases add."""
+
+    ADMIN = "admin"
+    DOMAINS_READ = "domains:read"
+    DOMAINS_WRITE = "domains:write"
+    ACCOUNTS_READ = "accounts:read"
+    ACCOUNTS_WRITE = "accounts:write"
+    QUEUE_READ = "queue:read"
+    SERVER_READ = "server:read"
+
+
+def grants(held: frozenset[str], needed: Scope) -> bool:
+    """Whether a key with the scopes `held` may use a route that declares `needed`."""
+    return needed in held or Scope.ADMIN in held

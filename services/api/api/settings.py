@@ -1,0 +1,15 @@
+"""What the environment tells this service beyond what it tells all of them."""
+
+from pydantic import Field
+
+from mailstead.ops.settings import Port, ServiceSettings
+
+
+class ApiSettings(ServiceSettings):
+    """`MAILSTEAD_API_PORT` and so on; see `ServiceSettings` for the rest."""
+
+    api_port: Port = Field(default=8080, description="Port for HTTP; 0 picks a free one")
+    api_tls: bool = Field(default=False, description="Speak HTTPS on that port, with the certificate that the settings name")
+    api_max_body: int = Field(default=1024 * 1024, ge=1024, description="Octets of a request body at most")
+    api_max_requests: int = Field(default=1000, ge=1, description="Connections and requests at work at once; beyond it, 503")
+    api_idle_seconds: int = Field(default=30, ge=1, description="How long an idle connection is kept, in seconds")

@@ -1,0 +1,57 @@
+"""The jobs: what each does, and how often."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from jobs.metrics import JobsMetrics
+from jobs.settings import JobsSettings
+from mailstead.ops.logging import get_logger
+from mailstead.store.engine import Database
+from mailstead.store.invariants import CHECKS, check_invariants
+from mailstead.store.reclaim import Reclaim
+
+log = get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """`run` is done every `every` seconds, counted from the end of one run; `lapse` is called when this replica leads no more."""
+
+    name: str
+    every: float
+    run: Callable[[], Awaitable[None]]
+    lapse: Callable[[], None] = lambda: None
+
+
+def catalogue(db: Database, settings: JobsSettings, metrics: JobsMetrics) -> tuple[Job, ...]:
+    """All jobs of this release."""
+    reclaim = Reclaim(db)
+
+    def removed(kind: str, count: int) -> None:
+        metrics.removed.labels(kind).inc(count)
+        if count:
+            log.info("removed", kind=kind, count=count)
+
+    async def free_content() -> None:
+        grace = timedelta(hours=settings.jobs_content_grace_hours)
+        removed("email", await reclaim.emails(grace))
+        removed("content", await reclaim.contents(grace))
+        removed("staged", await reclaim.staged(grace))
+
+    async def keep_retention() -> None:
+        removed("tombstone", await reclaim.tombstones(timedelta(days=settings.jobs_expunged_days)))
+        removed("queue", await reclaim.settled_queue(timedelta(days=settings.jobs_queue_history_days)))
+
+    async def prove_invariants() -> None:
+        found = {violation.invariant: violation for violation in await check_invariants(db)}
+        for invariant in CHECKS:
+            metrics.violations.labels(invariant).set(found[invariant].count if invariant in found else 0)
+        for violation in found.values():
+            log.error("invariant violated", invariant=violation.invariant, count=violation.count, examples=violation.examples)
+
+    return (
+        Job("reclaim", settings.jobs_reclaim_seconds, free_content),
+        Job("retention", settings.jobs_retention_seconds, keep_retention),
+        Job("invariants", settings.jobs_invariants_seconds, prove_invariants, metrics.violations.clear),
+    )

@@ -1,0 +1,40 @@
+"""What this service counts."""
+
+from dataclasses import dataclass
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+JOB_SECONDS = (0.01, 0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600)
+
+
+@dataclass(frozen=True, slots=True)
+class JobsMetrics:
+    """Label values come from the closed lists of jobs, of kinds of rows and of invariants."""
+
+    runs: Counter
+    seconds: Histogram
+    last_success: Gauge
+    leading: Gauge
+    removed: Counter
+    violations: Gauge
+
+    @classmethod
+    def register(cls, registry: CollectorRegistry) -> "JobsMetrics":
+        return cls(
+            runs=Counter("mailstead_job_runs", "Runs of a job: done or failed", ["job", "outcome"], registry=registry),
+            seconds=Histogram("mailstead_job_seconds", "How long a run took", ["job"], buckets=JOB_SECONDS, registry=registry),
+            last_success=Gauge(
+                "mailstead_job_last_success_timestamp_seconds",
+                "When a job was done last, in Unix time",
+                ["job"],
+                registry=registry,
+            ),
+            leading=Gauge("mailstead_job_leading", "1 on the replica that runs this job", ["job"], registry=registry),
+            removed=Counter("mailstead_removed_rows", "Rows that retention and reclaiming removed", ["kind"], registry=registry),
+            violations=Gauge(
+                "mailstead_invariant_violations",
+                "Rows that break an invariant of the store; only on the replica that checks",
+                ["invariant"],
+                registry=registry,
+            ),
+        )

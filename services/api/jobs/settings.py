@@ -1,0 +1,27 @@
+"""What the environment tells this service beyond what it tells all of them."""
+
+from pydantic import Field
+
+from mailstead.ops.settings import ServiceSettings
+
+
+class JobsSettings(ServiceSettings):
+    """`MAILSTEAD_JOBS_RECLAIM_SECONDS` and so on; see `ServiceSettings` for the rest."""
+
+    jobs_lease_seconds: float = Field(
+        default=30, ge=1, le=3600, description="How long a job waits for its replica after that replica is gone"
+    )
+    jobs_reclaim_seconds: float = Field(
+        default=600, gt=0, description="Seconds between two looks for content that nothing refers to"
+    )
+    jobs_content_grace_hours: float = Field(
+        default=24, gt=0, description="How long content that nothing refers to is kept, in hours: longer than any delivery takes"
+    )
+    jobs_retention_seconds: float = Field(
+        default=3600, gt=0, description="Seconds between two purges of what is past its retention"
+    )
+    jobs_expunged_days: float = Field(default=14, gt=0, description="How long expunged messages can be brought back, in days")
+    jobs_queue_history_days: float = Field(
+        default=7, gt=0, description="How long messages that left the house are shown in the queue, in days"
+    )
+    jobs_invariants_seconds: float = Field(default=3600, gt=0, description="Seconds between two checks of the store's invariants")

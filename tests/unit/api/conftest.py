@@ -1,0 +1,59 @@
+"""The API over a real database, asked in process."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import httpx
+import pytest
+from prometheus_client import CollectorRegistry
+
+from api.app import create_app
+from api.deps import Backend
+from api.keys import fingerprint, new_key
+from api.metrics import ApiMetrics
+from api.middleware import Outermost
+from api.scopes import Scope
+from kit.postgres import DatabaseUrls
+from mailstead.bus import open_bus
+from mailstead.store.directory import Directory
+from mailstead.store.engine import open_database
+from mailstead.store.passwords import Passwords
+from mailstead.store.provisioning import Provisioning
+from mailstead.store.queue_view import QueueView
+
+Client = httpx.AsyncClient
+MAX_BODY = 10_000
+
+
+@pytest.fixture
+async def backend(database_urls: DatabaseUrls) -> AsyncIterator[Backend]:
+    async with open_database(database_urls.api) as db, open_bus(None, name="test") as bus:
+        passwords = Passwords(Directory(db))
+        yield Backend(db, bus, Provisioning(db), QueueView(db), passwords)
+        passwords.close()
+
+
+@pytest.fixture
+async def anonymous(backend: Backend) -> AsyncIterator[Client]:
+    """A client without a key."""
+    app = Outermost(create_app(backend), ApiMetrics.register(CollectorRegistry()), MAX_BODY)
+    async with Client(transport=httpx.ASGITransport(app, raise_app_exceptions=False), base_url="http://api.test") as client:
+        yield client
+
+
+@pytest.fixture
+def with_scopes(backend: Backend, anonymous: Client) -> Callable[..., Awaitable[Client]]:
+    """Gives the client a new key with these scopes."""
+
+    async def give(*scopes: str) -> Client:
+        key = new_key()
+        await backend.provisioning.create_api_key(f"key {key[-6:]}", scopes, fingerprint(key))
+        anonymous.headers["Authorization"] = f"Bearer {key}"
+        return anonymous
+
+    return give
+
+
+@pytest.fixture
+async def client(with_scopes: Callable[..., Awaitable[Client]]) -> Client:
+    """An administrator."""
+    return await with_scopes(Scope.ADMIN)

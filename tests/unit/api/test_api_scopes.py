@@ -1,0 +1,109 @@
+"""Every route declares who may use it, the document says the same, and the server does as it says."""
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from http import HTTPStatus
+
+import httpx
+
+from api.app import create_app
+from api.deps import Backend
+from api.errors import STATUS
+from api.keys import fingerprint, new_key
+from api.scopes import Scope, grants
+from mailstead.model.failure import Failure
+
+Client = httpx.AsyncClient
+ID = "0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b"
+
+ROUTES: dict[tuple[str, str], Scope | None] = {
+    ("GET", "/v1/domains"): Scope.DOMAINS_READ,
+    ("POST", "/v1/domains"): Scope.DOMAINS_WRITE,
+    ("GET", "/v1/domains/{name}"): Scope.DOMAINS_READ,
+    ("PATCH", "/v1/domains/{name}"): Scope.DOMAINS_WRITE,
+    ("DELETE", "/v1/domains/{name}"): Scope.DOMAINS_WRITE,
+    ("GET", "/v1/accounts"): Scope.ACCOUNTS_READ,
+    ("POST", "/v1/accounts"): Scope.ACCOUNTS_WRITE,
+    ("GET", "/v1/accounts/{account_id}"): Scope.ACCOUNTS_READ,
+    ("PATCH", "/v1/accounts/{account_id}"): Scope.ACCOUNTS_WRITE,
+    ("DELETE", "/v1/accounts/{account_id}"): Scope.ACCOUNTS_WRITE,
+    ("GET", "/v1/queue"): Scope.QUEUE_READ,
+    ("GET", "/v1/queue/{queue_id}"): Scope.QUEUE_READ,
+    ("GET", "/v1/health"): None,
+    ("GET", "/v1/version"): Scope.SERVER_READ,
+}
+GUARDED = [(method, path, scope) for (method, path), scope in ROUTES.items() if scope is not None]
+
+
+def concrete(path: str) -> str:
+    return path.format(name="a.test", account_id=1, queue_id=ID)
+
+
+async def test_the_document_declares_the_scope_of_each_route(backend: Backend) -> None:
+    document = create_app(backend).openapi()
+    declared = {}
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            security = operation.get("security")
+            declared[method.upper(), path] = None if security is None else Scope(security[0]["ApiKey"][0])
+            assert security is None or (len(security) == 1 and len(security[0]["ApiKey"]) == 1)
+    assert declared == ROUTES
+
+
+async def test_no_key_a_wrong_key_and_a_wrong_scope_are_refused(
+    anonymous: Client, with_scopes: Callable[..., Awaitable[Client]]
+) -> None:
+    for method, path, _ in GUARDED:
+        for header in (None, "Bearer", f"Bearer {new_key()}", "Basic YTpi", "Bearer " + "x" * 5000):
+            headers = {} if header is None else {"Authorization": header}
+            response = await anonymous.request(method, concrete(path), headers=headers)
+            assert response.status_code == 401, (method, path, header)
+            assert response.headers["www-authenticate"] == "Bearer"
+            assert response.headers["content-type"] == "application/problem+json"
+
+    for method, path, scope in GUARDED:
+        others = await with_scopes(*(set(Scope) - {scope, Scope.ADMIN}))
+        assert (await others.request(method, concrete(path))).status_code == 403, (method, path)
+        for enough in (scope, Scope.ADMIN):
+            allowed = await with_scopes(enough)
+            assert (await allowed.request(method, concrete(path))).status_code not in (401, 403), (method, path)
+
+
+async def test_an_expired_key_is_refused(backend: Backend, anonymous: Client) -> None:
+    key = new_key()
+    await backend.provisioning.create_api_key("old", [Scope.ADMIN], fingerprint(key), datetime(2020, 1, 1, tzinfo=UTC))
+    assert (await anonymous.get("/v1/domains", headers={"Authorization": f"Bearer {key}"})).status_code == 401
+
+
+async def test_health_needs_no_key(anonymous: Client) -> None:
+    assert (await anonymous.get("/v1/health")).status_code == 200
+
+
+async def test_every_answer_of_every_route_is_in_the_document(backend: Backend) -> None:
+    document = create_app(backend).openapi()
+    assert "HTTPValidationError" not in document["components"]["schemas"]
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            assert operation["summary"]
+            assert operation["description"]
+            for status, response in operation["responses"].items():
+                if int(status) >= 400:
+                    assert list(response["content"]) == ["application/problem+json"]
+
+
+def test_every_failure_has_its_status() -> None:
+    assert set(STATUS) == set(Failure)
+    assert all(status >= 400 for status, _ in STATUS.values())
+    assert STATUS[Failure.UNAVAILABLE][0] is HTTPStatus.SERVICE_UNAVAILABLE
+
+
+def test_admin_grants_all() -> None:
+    assert all(grants(frozenset({"admin"}), scope) for scope in Scope)
+    assert not any(grants(frozenset(), scope) for scope in Scope)
+
+
+def test_keys_are_random_and_only_their_hash_is_kept() -> None:
+    keys = {new_key() for _ in range(100)}
+    assert len(keys) == 100
+    assert all(key.startswith("ms_") and len(key) > 40 for key in keys)
+    assert len(fingerprint(keys.pop())) == 32

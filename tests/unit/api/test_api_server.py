@@ -1,0 +1,117 @@
+"""The API as a service: over TCP, in TLS, and asked by the command line."""
+
+import asyncio
+import json
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from api.app import api
+from api.keys import fingerprint, new_key
+from api.settings import ApiSettings
+from kit.certificates import TestAuthority
+from kit.ports import free_port
+from kit.postgres import DatabaseUrls
+from mailstead.ops.lifecycle import Runtime
+from mailstead.store.engine import open_database
+from mailstead.store.provisioning import Provisioning
+
+Start = Callable[..., AbstractAsyncContextManager[int]]
+
+
+@pytest.fixture
+def served(database_urls: DatabaseUrls) -> Start:
+    """`async with served() as port:`"""
+
+    @asynccontextmanager
+    async def start(**changes: Any) -> AsyncIterator[int]:
+        values = {"database_url": database_urls.api, "hostname": "mail.test", "observe_port": 0, "drain_seconds": 5}
+        settings = ApiSettings(**(values | {"api_port": free_port()} | changes))
+        runtime = Runtime("api", settings)
+        async with api(settings, runtime):
+            yield settings.api_port
+        await runtime.end_tasks()
+        assert not runtime.failed
+
+    return start
+
+
+@pytest.fixture
+async def key(database_urls: DatabaseUrls) -> str:
+    key = new_key()
+    async with open_database(database_urls.owner, pool_size=1) as owner:
+        await Provisioning(owner).create_api_key("test", ["admin"], fingerprint(key))
+    return key
+
+
+async def test_over_tcp(served: Start) -> None:
+    async with served() as port, httpx.AsyncClient(trust_env=False) as client:
+        answer = await client.get(f"http://127.0.0.1:{port}/v1/health")
+        assert answer.status_code == 200
+        assert "server" not in answer.headers
+        document = (await client.get(f"http://127.0.0.1:{port}/v1/openapi.json")).json()
+        assert document["openapi"].startswith("3.1")
+
+
+async def test_in_tls(served: Start, authority: TestAuthority) -> None:
+    files = {"tls_certificate": authority.certificate, "tls_key": authority.key}
+    client = httpx.AsyncClient(trust_env=False, verify=authority.client_context())
+    async with served(api_tls=True, **files) as port, client:
+        for host in ("127.0.0.1", "localhost"):  # without SNI, and with it
+            assert (await client.get(f"https://{host}:{port}/v1/health")).status_code == 200
+
+
+async def run(port: int, key: str, *arguments: str, stdin: str = "") -> tuple[int, str, str]:
+    """`mailstead …` against this API."""
+    environment = {
+        "MAILSTEAD_API_URL": f"http://127.0.0.1:{port}",
+        "MAILSTEAD_API_TOKEN": key,
+        "PATH": "/usr/bin",
+        "COLUMNS": "200",
+    }
+    command = [str(Path(sys.executable).with_name("mailstead")), *arguments]
+    done = await asyncio.to_thread(
+        subprocess.run, command, input=stdin, capture_output=True, text=True, env=environment, timeout=60, check=False
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+async def test_the_command_line(served: Start, key: str, database_urls: DatabaseUrls) -> None:
+    async with served() as port:
+        assert (await run(port, key, "domains", "create", "a.test"))[0] == 0
+        status, _, said = await run(port, key, "domains", "create", "a.test")
+        assert (status, said.strip()) == (1, "mailstead: name: This domain exists.")
+
+        create = ("accounts", "create", "alice@a.test", "--quota", "1G", "--password-stdin", "--json")
+        status, out, _ = await run(port, key, *create, stdin="correct horse\n")
+        assert status == 0
+        assert json.loads(out)["quota_bytes"] == 2**30
+        status, _, said = await run(port, key, "accounts", "create", "bob@a.test", "--password-stdin", stdin="short\n")
+        assert status == 1
+        assert said.startswith("mailstead: password:")
+
+        status, out, _ = await run(port, key, "accounts", "list")
+        assert "alice@a.test" in out
+        assert "1 GiB" in out
+        status, out, _ = await run(port, key, "domains", "list", "--json")
+        assert [domain["name"] for domain in json.loads(out)] == ["a.test"]
+        status, _, said = await run(port, "ms_wrong", "domains", "list")
+        assert (status, said.strip()) == (1, "mailstead: The API key is missing, unknown or expired.")
+
+        status, out, said = await run(port, key, "check", "--database-url", database_urls.owner)
+        assert status == 0, said
+
+        assert (await run(port, key, "accounts", "delete", "alice@a.test", "--yes"))[0] == 0
+        assert (await run(port, key, "domains", "delete", "a.test", "--yes"))[0] == 0
+
+
+async def test_an_api_that_is_not_there_is_one_clear_line(key: str) -> None:
+    status, _, said = await run(free_port(), key, "domains", "list")
+    assert status == 1
+    assert said.count("\n") == 1

@@ -43,7 +43,8 @@ from mailstead.wire.message import parse_message
 
 HOSTNAME = "mx.own.test"
 MESSAGE = (
-    b"From: alice@own.test\r\nTo: somebody@dest.test\r\nSubject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\r\nMessage-ID: <1@own.test>\r\n"
+    b"From: alice@own.test\r\nTo: somebody@dest.test\r\nDate: Sun, 01 Mar 2026 12:00:00 +0000\r\n"
+    b"Subject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\r\nMessage-ID: <1@own.test>\r\n"
     b"\r\nHello.\r\n.\r\n..and dots\r\n"
 )
 PREFIX = b"Received: from client by mx.own.test with ESMTPSA; Sun, 01 Mar 2026 12:00:00 +0000\r\n"

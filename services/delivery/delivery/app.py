@@ -1,0 +1,93 @@
+"""Wiring of the delivery service."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from delivery.attempt import Courier
+from delivery.metrics import Metrics
+from delivery.mx import DnsQuestions, Router
+from delivery.reports import Reporter
+from delivery.settings import DeliverySettings
+from delivery.transport import opportunistic_tls
+from delivery.worker import Worker
+from mailstead.bus.client import open_bus
+from mailstead.events import QUEUE_SUBJECT
+from mailstead.model.failure import Refused
+from mailstead.ops.lifecycle import Runtime
+from mailstead.ops.logging import get_logger
+from mailstead.ops.metrics import operation_timer
+from mailstead.store.engine import open_database
+from mailstead.store.queue import Queue
+
+COUNT_SECONDS = 15.0  # between two counts of the queue for the metrics
+
+log = get_logger()
+
+
+@asynccontextmanager
+async def delivery(settings: DeliverySettings, runtime: Runtime) -> AsyncIterator[None]:
+    """Works on the queue while entered; on leaving, ends what is in flight within the drain deadline."""
+    observe = operation_timer(runtime.registry, "store")
+    metrics = Metrics.register(runtime.registry)
+    async with (
+        open_database(
+            settings.database_url.get_secret_value(), pool_size=settings.database_pool_size, observe=observe
+        ) as database,
+        open_bus(settings.nats_url, name=f"delivery {runtime.replica}") as bus,
+    ):
+        queue = Queue(database, bus.publish)
+        courier = Courier(
+            database,
+            _router(settings),
+            name=settings.hostname,
+            timeouts=settings.timeouts,
+            limits=settings.limits,
+            tls=opportunistic_tls(),
+        )
+        worker = Worker(
+            runtime.replica,
+            queue,
+            courier,
+            Reporter(database, settings.hostname),
+            metrics,
+            bounds=settings.bounds,
+            policy=settings.policy,
+        )
+        runtime.ready_when("database", database.ping)
+        subscription = bus.subscribe(QUEUE_SUBJECT, lambda _event: worker.wake())
+        bus.on_reconnect(worker.wake)
+        runtime.spawn(worker.run(), "delivery-worker")
+        runtime.spawn(_count(queue, metrics), "queue-counts")
+        try:
+            yield
+        finally:
+            subscription.close()
+            await worker.drain(runtime.drain_deadline - asyncio.get_running_loop().time())
+
+
+def _router(settings: DeliverySettings) -> Router:
+    questions = DnsQuestions(
+        settings.delivery_dns_servers,
+        settings.delivery_dns_port,
+        ipv6=settings.delivery_ipv6,
+        seconds=settings.delivery_dns_seconds,
+    )
+    if not questions.servers:  # a machine without a network may still run the rest of the system
+        log.warning("no DNS resolver is known, mail for other hosts waits; set MAILSTEAD_DELIVERY_DNS_SERVERS")
+    return Router(
+        questions,
+        own_names=frozenset({settings.hostname.lower()}),
+        port=settings.delivery_port,
+        smart_host=settings.delivery_smart_host,
+        allow_private=settings.delivery_allow_private_networks,
+    )
+
+
+async def _count(queue: Queue, metrics: Metrics) -> None:
+    while True:
+        try:
+            metrics.tell(await queue.counts())
+        except Refused as refused:
+            log.warning("the queue cannot be counted", reason=str(refused))
+        await asyncio.sleep(COUNT_SECONDS)

@@ -1,0 +1,195 @@
+"""One try at what one lease holds: find the hosts, talk to them in order, and say of each recipient what came of it."""
+
+import ssl
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+
+from delivery.commands import Envelope, EnvelopeRecipient, unsendable
+from delivery.mx import Router
+from delivery.outcome import Fate, Verdict, deferred, failed, of_reason, verdicts
+from delivery.route import Endpoint, Unroutable
+from delivery.transport import Content, HostUnavailable, Session, Timeouts, open_session
+from mailstead.model.failure import Refused
+from mailstead.ops.logging import get_logger
+from mailstead.store import content
+from mailstead.store.engine import Database
+from mailstead.store.queue import Leased, QueuedRecipient
+
+RECIPIENTS_PER_TRANSACTION = 100  # RFC 5321 §4.5.3.1.8: what every server takes at least
+
+log = get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much one attempt may try. Connections that fail count apart from sessions that came about."""
+
+    connections: int = 5
+    sessions: int = 2
+
+
+@dataclass(slots=True)
+class Tried:
+    """What an attempt has come to so far; it is filled while the attempt runs, so that one that is cut short tells as much."""
+
+    verdicts: dict[int, Verdict] = field(default_factory=dict)
+    host: str = ""
+    address: str = ""
+    tls: str | None = None
+    in_doubt: bool = False  # cut short after the final dot and before its reply: the host may have the message
+
+    def undecided(self, recipients: Sequence[QueuedRecipient]) -> list[QueuedRecipient]:
+        """Those of whom nothing is known yet."""
+        return [r for r in recipients if r.number not in self.verdicts]
+
+    def decide(self, recipients: Sequence[QueuedRecipient], verdict: Verdict) -> None:
+        """The same verdict for all of these."""
+        for recipient in recipients:
+            self.verdicts[recipient.number] = verdict
+
+
+class Courier:
+    """Carries messages out. Its parts are shared by all attempts; an attempt's own state is its `Tried`."""
+
+    def __init__(
+        self, database: Database, router: Router, *, name: str, timeouts: Timeouts, limits: Limits, tls: ssl.SSLContext
+    ) -> None:
+        self._database = database
+        self._router = router
+        self.name = name
+        self._timeouts = timeouts
+        self._limits = limits
+        self._tls = tls
+
+    async def attempt(self, leased: Leased, tried: Tried) -> None:
+        """Try; afterwards `tried` has a verdict for each recipient.
+
+        Raises nothing for what DNS, a host or the database does to it; cancelled, it ends its connection.
+        """
+        route = await self._router.find(leased.domain)
+        if isinstance(route, Unroutable):
+            tried.host = leased.domain
+            tried.decide(leased.recipients, of_reason(route.status, route.reason))
+            return
+        try:
+            message = await _open_message(self._database, leased)
+            await self._try_endpoints(leased, route, message, tried)
+        except Refused as refused:  # our database, not their host (D5)
+            log.warning("content cannot be read", reason=str(refused))
+            tried.decide(
+                tried.undecided(leased.recipients), deferred("4.3.0", "the message could not be read; it is tried again")
+            )
+
+    async def _try_endpoints(self, leased: Leased, route: Sequence[Endpoint], message: "_Message", tried: Tried) -> None:
+        sessions = 0
+        last = deferred("4.4.1", "no host could be reached")
+        settled: dict[int, Verdict] = {}
+        for endpoint in islice(route, self._limits.connections):
+            if not sessions:
+                tried.host, tried.address = endpoint.host, endpoint.address
+            try:
+                session = await self._open(endpoint)
+            except HostUnavailable as unavailable:
+                log.info("host unavailable", host=endpoint.host, address=endpoint.address, reason=unavailable.reason)
+                last = _unavailable(unavailable, endpoint.host)
+                continue
+            sessions += 1
+            tried.host, tried.address, tried.tls = endpoint.host, endpoint.address, session.tls
+            try:
+                await self._converse(session, leased, message, tried)
+            except BaseException:
+                tried.in_doubt = session.in_doubt
+                raise
+            finally:
+                await session.close()
+            again = [] if sessions >= self._limits.sessions else [r for r in leased.recipients if _elsewhere(tried, r)]
+            if not again:
+                break
+            settled = {r.number: tried.verdicts.pop(r.number) for r in again}
+        for recipient in tried.undecided(leased.recipients):
+            tried.verdicts[recipient.number] = settled.get(recipient.number, last)
+
+    async def _open(self, endpoint: Endpoint) -> Session:
+        """With TLS where it is offered; where the handshake fails, once more without: opportunistic means that (RFC 7435)."""
+        try:
+            return await open_session(endpoint, self.name, self._timeouts, self._tls)
+        except HostUnavailable as unavailable:
+            if not unavailable.in_tls:
+                raise
+            log.info("TLS failed, going on without", host=endpoint.host, reason=unavailable.reason)
+            return await open_session(endpoint, self.name, self._timeouts, None)
+
+    async def _converse(self, session: Session, leased: Leased, message: "_Message", tried: Tried) -> None:
+        """Offer the undecided recipients, in transactions of bounded size."""
+        waiting = iter(tried.undecided(leased.recipients))
+        while session.usable and (batch := list(islice(waiting, RECIPIENTS_PER_TRANSACTION))):
+            sendable: list[QueuedRecipient] = []
+            for recipient in batch:
+                if reason := unsendable(message.envelope(leased, [recipient]), session.offers):
+                    tried.decide([recipient], failed(reason.status, reason.reason))
+                else:
+                    sendable.append(recipient)
+            if not sendable:
+                continue
+            host, notifies = session.endpoint.host, "DSN" in session.offers
+            result = await session.transact(message.envelope(leased, sendable), message.content)
+            for recipient, verdict in zip(sendable, verdicts(result, host=host, notifies=notifies), strict=True):
+                tried.verdicts[recipient.number] = verdict
+
+
+@dataclass(frozen=True, slots=True)
+class _Message:
+    """A message that is about to be sent: its header section was read once, its body is streamed for each transaction."""
+
+    database: Database
+    header: bytes
+    leased: Leased
+    utf8_header: bool
+
+    def envelope(self, leased: Leased, recipients: Sequence[QueuedRecipient]) -> Envelope:
+        return Envelope(
+            sender=leased.sender,
+            recipients=tuple(EnvelopeRecipient(r.address, frozenset(n.value for n in r.notify), r.original) for r in recipients),
+            size=leased.source.size,
+            eight_bit=True,  # BODY=8BITMIME says that there may be such octets (RFC 6152 §3), and to look would be to read all
+            utf8_header=self.utf8_header,
+            envelope_id=leased.envelope_id,
+            return_full=True if leased.return_full else None,
+        )
+
+    async def _octets(self) -> AsyncIterator[bytes]:
+        yield self.header
+        async for block in content.read(self.database, self.leased.source, len(self.header)):
+            yield block
+
+    @property
+    def content(self) -> Content:
+        return self._octets
+
+
+async def _open_message(database: Database, leased: Leased) -> _Message:
+    header = b"".join([piece async for piece in content.read(database, leased.source, 0, leased.source.body_start)])
+    return _Message(database, header, leased, not header.isascii() and _is_utf8(header))
+
+
+def _is_utf8(octets: bytes) -> bool:
+    try:
+        octets.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _unavailable(unavailable: HostUnavailable, host: str) -> Verdict:
+    """A host that does not talk to us at all is no verdict on a recipient: temporary, whatever it says (as a 554 greeting)."""
+    if unavailable.reply is None:
+        return deferred("4.4.1", unavailable.reason)
+    status = unavailable.reply.status
+    return Verdict(Fate.DEFERRED, status if status and status[0] == "4" else "4.3.2", unavailable.reply.text, host)
+
+
+def _elsewhere(tried: Tried, recipient: QueuedRecipient) -> bool:
+    """Whether the next host is worth asking (RFC 5321 §5.1): deferred here, and surely not taken here."""
+    verdict = tried.verdicts.get(recipient.number)
+    return verdict is None or (verdict.fate is Fate.DEFERRED and not verdict.in_doubt)

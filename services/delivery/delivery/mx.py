@@ -1,0 +1,140 @@
+"""Asks DNS what `route.py` wants to know, through dnspython's resolver with a bounded cache."""
+
+import asyncio
+import random
+from collections.abc import Callable, Sequence
+
+import dns.asyncresolver
+import dns.exception
+import dns.name
+import dns.rdatatype
+import dns.resolver
+from dns.rdtypes.ANY.MX import MX
+from dns.rdtypes.IN.A import A
+from dns.rdtypes.IN.AAAA import AAAA
+
+from delivery import guard
+from delivery.route import (
+    AddressAnswer,
+    Addresses,
+    Endpoint,
+    Exchanges,
+    MxAnswer,
+    NoRecords,
+    NoSuchName,
+    SmartHost,
+    Trouble,
+    Unroutable,
+    endpoints_of,
+    hosts_of,
+    is_address,
+    literal,
+)
+
+CACHE_ENTRIES = 20_000  # answers; each lives as long as its TTL says
+
+
+class DnsQuestions:
+    """MX, A and AAAA of names. Never raises for what an answer is: a value says it."""
+
+    def __init__(self, servers: Sequence[str], port: int, *, ipv6: bool, seconds: float) -> None:
+        """`servers` are addresses; none means those of /etc/resolv.conf, and where that names none every answer is Trouble.
+
+        Without `ipv6`, AAAA is not asked for. One name may take `seconds`, all servers and repetitions together.
+        """
+        try:
+            resolver = dns.asyncresolver.Resolver(configure=not servers)
+        except dns.resolver.NoResolverConfiguration:
+            resolver = dns.asyncresolver.Resolver(configure=False)
+        if servers:
+            resolver.nameservers = list(servers)
+            resolver.port = port
+        resolver.cache = dns.resolver.LRUCache(CACHE_ENTRIES)
+        resolver.lifetime = seconds
+        resolver.use_edns(0, 0, 1232)
+        self._resolver = resolver
+        self.servers = tuple(str(server) for server in resolver.nameservers)
+        self._types = (dns.rdatatype.AAAA, dns.rdatatype.A) if ipv6 else (dns.rdatatype.A,)
+
+    async def exchanges(self, domain: str) -> MxAnswer:
+        """The MX records of a domain."""
+        answer = await self._ask(domain, dns.rdatatype.MX)
+        if not isinstance(answer, list):
+            return answer
+        records = [r for r in answer if isinstance(r, MX)]
+        return Exchanges(tuple((r.preference, r.exchange.to_text(omit_final_dot=True).rstrip(".")) for r in records))
+
+    async def addresses(self, host: str) -> AddressAnswer:
+        """A and AAAA of a host; one family that answers is enough."""
+        answers = await asyncio.gather(*(self._ask(host, kind) for kind in self._types))
+        literals = [r.address for answer in answers if isinstance(answer, list) for r in answer if isinstance(r, A | AAAA)]
+        if literals:
+            return Addresses(tuple(literals))
+        troubles = [answer for answer in answers if isinstance(answer, Trouble)]
+        if troubles:
+            return troubles[0]
+        return next((a for a in answers if isinstance(a, NoRecords | NoSuchName)), NoRecords())
+
+    async def _ask(self, name: str, kind: dns.rdatatype.RdataType) -> list[object] | NoRecords | NoSuchName | Trouble:
+        try:
+            absolute = dns.name.from_unicode(name, dns.name.root)
+        except (dns.exception.DNSException, UnicodeError):  # a label too long, empty, …: such a name cannot exist
+            return NoSuchName()
+        try:
+            answer = await self._resolver.resolve(absolute, kind, raise_on_no_answer=False, search=False)
+        except dns.resolver.NXDOMAIN:
+            return NoSuchName()
+        except dns.resolver.LifetimeTimeout:
+            return Trouble("no answer in time")
+        except dns.resolver.NoNameservers as error:  # SERVFAIL, REFUSED, or no server can be reached
+            return Trouble(str(error.msg or "no server answered")[:200])
+        except (dns.exception.DNSException, OSError) as error:
+            return Trouble(type(error).__name__)
+        return list(answer.rrset) if answer.rrset else NoRecords()
+
+
+class Router:
+    """Finds where mail for a domain goes. A smart host takes everything, except that DNS may still have to name its address."""
+
+    def __init__(
+        self,
+        questions: DnsQuestions,
+        *,
+        own_names: frozenset[str],
+        port: int,
+        smart_host: SmartHost | None = None,
+        allow_private: bool = False,
+    ) -> None:
+        self._questions = questions
+        self._own_names = own_names
+        self._port = port
+        self._smart_host = smart_host
+        self._forbidden: Callable[[str], str | None] = _nothing_forbidden if allow_private else guard.forbidden
+
+    async def find(self, domain: str) -> tuple[Endpoint, ...] | Unroutable:
+        """The addresses to try, best first; or why there is none."""
+        if self._smart_host:
+            return await self._to_smart_host(self._smart_host)
+        address = literal(domain)
+        if isinstance(address, Unroutable):
+            return address
+        if address is not None:
+            given = [(domain, Addresses((address,)))]
+            return endpoints_of(domain, given, self._port, self._forbidden, random.shuffle)
+        hosts = hosts_of(domain, await self._questions.exchanges(domain), self._own_names, random.shuffle)
+        if isinstance(hosts, Unroutable):
+            return hosts
+        answers = await asyncio.gather(*map(self._questions.addresses, hosts))
+        return endpoints_of(domain, list(zip(hosts, answers, strict=True)), self._port, self._forbidden, random.shuffle)
+
+    async def _to_smart_host(self, smart_host: SmartHost) -> tuple[Endpoint, ...] | Unroutable:
+        """The operator named it, so it may be a private address; and whatever is wrong with it is no sender's fault (D5)."""
+        if is_address(smart_host.host):
+            return (Endpoint(smart_host.host, smart_host.host, smart_host.port),)
+        answers = [(smart_host.host, await self._questions.addresses(smart_host.host))]
+        found = endpoints_of(smart_host.host, answers, smart_host.port, _nothing_forbidden, random.shuffle)
+        return Unroutable("4.4.3", found.reason) if isinstance(found, Unroutable) else found
+
+
+def _nothing_forbidden(_address: str) -> None:
+    return None

@@ -1,0 +1,279 @@
+"""Claims leases and carries each through: attempt, settle; renewed while it lasts, given back when the process has to end."""
+
+import asyncio
+import random
+from collections import Counter as Tally
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from delivery.attempt import Courier, Tried
+from delivery.metrics import Metrics
+from delivery.outcome import deferred
+from delivery.reports import Reporter, Way
+from delivery.settlement import Policy, Settlement, settle
+from mailstead.model.failure import Failure, Refused
+from mailstead.ops.logging import bind, get_logger
+from mailstead.store.queue import Attempt, Leased, Queue
+
+DATABASE_PAUSE = 1.0  # seconds before the database is asked again after it was away
+SHORTEST_REST = 0.2  # seconds between two looks at the queue when nothing woke us: clocks of replicas differ
+SETTLE_PATIENCE = 600.0  # seconds for which an outcome is kept while the database is away; then the lease has long been another's
+RELEASE_SECONDS = 3.0  # for giving a lease back while draining
+
+log = get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What one replica takes on. Times in seconds."""
+
+    in_flight: int = 100
+    per_domain: int = 10
+    lease: float = 120
+    poll: float = 30
+    attempt: float = 1800
+
+
+class LeaseLost(Exception):
+    """Another worker may have this now."""
+
+
+class Worker:
+    """One replica's share of the queue."""
+
+    def __init__(
+        self, name: str, queue: Queue, courier: Courier, reporter: Reporter, metrics: Metrics, *, bounds: Bounds, policy: Policy
+    ) -> None:
+        self._name = name
+        self._queue = queue
+        self._courier = courier
+        self._reporter = reporter
+        self._metrics = metrics
+        self._bounds = bounds
+        self._policy = policy
+        self._hostname = courier.name
+        self._woken = asyncio.Event()
+        self._stopping = False
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._domains: Tally[str] = Tally()
+
+    def wake(self) -> None:
+        """Look at the queue now: something became due, or there is room again."""
+        self._woken.set()
+
+    async def run(self) -> None:
+        """Claim and start work until `drain`."""
+        while not self._stopping:
+            self._woken.clear()
+            free = self._bounds.in_flight - len(self._tasks)
+            try:
+                if free and await self._claim(free):
+                    continue
+                pause = await self._pause()
+            except Refused as refused:
+                log.warning("the queue cannot be read", reason=str(refused))
+                pause = DATABASE_PAUSE * random.uniform(1, 2)  # noqa: S311 - so that replicas do not come back all at once
+            try:
+                async with asyncio.timeout(pause):
+                    await self._woken.wait()
+            except TimeoutError:
+                pass
+
+    async def drain(self, seconds: float) -> None:
+        """Claim no more; let what is in flight end within `seconds`, then give the rest back."""
+        self._stopping = True
+        self._woken.set()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=max(0.0, seconds))
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            log.info("giving leases back", count=len(self._tasks))
+            await asyncio.wait(self._tasks, timeout=RELEASE_SECONDS * 2)
+
+    async def _claim(self, free: int) -> bool:
+        """Whether anything was claimed and started."""
+        full = [domain for domain, count in self._domains.items() if count >= self._bounds.per_domain]
+        leases = await self._queue.claim(self._name, free, timedelta(seconds=self._bounds.lease), avoid_domains=full)
+        started = False
+        for leased in leases:
+            if self._stopping or self._domains[leased.domain] >= self._bounds.per_domain:
+                await self._give_back(leased)
+            else:
+                self._start(leased)
+                started = True
+        return started
+
+    async def _pause(self) -> float:
+        """Seconds until something may be due that we have room for. Ends of our attempts wake us besides."""
+        if len(self._tasks) >= self._bounds.in_flight:
+            return self._bounds.poll
+        due = await self._queue.next_due()
+        if due is None:
+            return self._bounds.poll
+        return min(max((due - datetime.now(UTC)).total_seconds(), SHORTEST_REST), self._bounds.poll)
+
+    def _start(self, leased: Leased) -> None:
+        self._domains[leased.domain] += 1
+        task = asyncio.create_task(self._work(leased), name=f"delivery {leased.queue_id} {leased.domain}")
+        self._tasks.add(task)
+        self._metrics.in_flight.set(len(self._tasks))
+
+        def ended(task: asyncio.Task[None]) -> None:
+            self._tasks.discard(task)
+            self._metrics.in_flight.set(len(self._tasks))
+            self._domains[leased.domain] -= 1
+            if not self._domains[leased.domain]:
+                del self._domains[leased.domain]
+            self._woken.set()
+            if not task.cancelled() and (error := task.exception()):
+                log.error("delivery crashed; its lease runs out", queue_id=str(leased.queue_id), exc_info=error)
+
+        task.add_done_callback(ended)
+
+    async def _work(self, leased: Leased) -> None:
+        with bind(trace_id=leased.trace_id, queue_id=str(leased.queue_id), domain=leased.domain):
+            started_at, clock = datetime.now(UTC), asyncio.get_running_loop().time
+            start = clock()
+            tried = Tried()
+            try:
+                await self._attempt(leased, tried)
+            except LeaseLost:
+                self._metrics.leases_lost.inc()
+                self._note_doubt(tried)
+                log.warning("lease lost in the middle of an attempt", in_doubt=tried.in_doubt)
+                return
+            except asyncio.CancelledError:
+                self._note_doubt(tried)
+                if not tried.in_doubt:  # what the other host may have is left to the end of the lease
+                    await self._give_back(leased)
+                raise
+            self._note_doubt(tried)
+            duration = clock() - start
+            self._metrics.attempt_seconds.observe(duration)
+            attempt = Attempt(tried.host, tried.address, tried.tls, started_at, duration)
+            await self._settle(leased, tried, attempt)
+
+    async def _attempt(self, leased: Leased, tried: Tried) -> None:
+        """The attempt under its deadline, with the lease kept alive beside it. Raises LeaseLost."""
+        async with _Kept(self._queue, leased, self._bounds.lease):
+            try:
+                async with asyncio.timeout(self._bounds.attempt):
+                    await self._courier.attempt(leased, tried)
+            except TimeoutError:
+                log.info("attempt cut off", host=tried.host, seconds=self._bounds.attempt)
+                late = deferred("4.4.2", f"{tried.host or leased.domain} took longer than {self._bounds.attempt:.0f} seconds")
+                tried.decide(tried.undecided(leased.recipients), late)
+
+    def _note_doubt(self, tried: Tried) -> None:
+        tried.in_doubt |= any(verdict.in_doubt for verdict in tried.verdicts.values())
+        if tried.in_doubt:
+            self._metrics.in_doubt.inc()
+            log.warning("ended after the final dot: the message may be delivered twice", host=tried.host, address=tried.address)
+
+    async def _settle(self, leased: Leased, tried: Tried, attempt: Attempt) -> None:
+        """Write down what came of it; what was sent must not be sent again because the database was away for a moment."""
+        now = datetime.now(UTC)
+        settlement = settle(
+            leased,
+            tried.verdicts,
+            self._policy,
+            reporting_host=self._hostname,
+            now=now,
+            chance=random.random(),  # noqa: S311 - spreads retries, protects nothing
+        )
+        patience = asyncio.get_running_loop().time() + SETTLE_PATIENCE
+        while True:
+            try:
+                way = await self._write(leased, settlement, attempt, now)
+            except Refused as refused:
+                if refused.failure is Failure.CONFLICT:
+                    self._metrics.leases_lost.inc()
+                    log.warning("lease lost before the outcome was written", reason=str(refused))
+                    return
+                if asyncio.get_running_loop().time() > patience:
+                    log.error("the outcome could not be written; the message will be tried again", reason=str(refused))
+                    return
+                log.warning("the outcome cannot be written yet", reason=str(refused))
+                await asyncio.sleep(DATABASE_PAUSE)
+            else:
+                break
+        self._tell(leased, settlement, attempt, way)
+
+    async def _write(self, leased: Leased, settlement: Settlement, attempt: Attempt, now: datetime) -> Way | None:
+        if settlement.report is None:
+            await self._queue.settle(leased, settlement.outcomes, attempt)
+            return None
+        way, delivery = await self._reporter.compose(leased, settlement.report, now)
+        try:
+            await self._queue.settle(leased, settlement.outcomes, attempt, delivery)
+        except Refused as refused:
+            if refused.failure in (Failure.CONFLICT, Failure.UNAVAILABLE):
+                raise
+            log.warning("the report could not be filed", reason=str(refused))  # the sender's mailbox has just gone
+            await self._queue.settle(leased, settlement.outcomes, attempt)
+            return Way.NOBODY
+        return way
+
+    def _tell(self, leased: Leased, settlement: Settlement, attempt: Attempt, way: Way | None) -> None:
+        if way:
+            self._metrics.reports.labels(way.value).inc()
+        for recipient, outcome in zip(leased.recipients, settlement.outcomes, strict=True):
+            self._metrics.recipients.labels(outcome.outcome.value).inc()
+            log.info(
+                outcome.outcome.value,
+                recipient=recipient.address,
+                status=outcome.status,
+                reply=outcome.reply,
+                host=attempt.host,
+                address=attempt.address,
+                tls=attempt.tls,
+                seconds=round(attempt.duration, 3),
+                until=outcome.until.isoformat() if outcome.until else None,
+                reported=way.value if way else None,
+            )
+
+    async def _give_back(self, leased: Leased) -> None:
+        try:
+            async with asyncio.timeout(RELEASE_SECONDS):
+                await self._queue.release(leased)
+        except (Refused, TimeoutError) as error:
+            log.warning("a lease could not be given back; it runs out", reason=str(error), queue_id=str(leased.queue_id))
+
+
+class _Kept:
+    """Renews a lease three times in its length while its block runs; when it is lost, the block ends with LeaseLost."""
+
+    def __init__(self, queue: Queue, leased: Leased, seconds: float) -> None:
+        self._queue = queue
+        self._leased = leased
+        self._seconds = seconds
+        self._lost = False
+        self._keeper: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> None:
+        block = asyncio.current_task()
+        assert block is not None
+        self._keeper = asyncio.create_task(self._keep(block), name=f"lease {self._leased.queue_id}")
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, _traceback: object) -> None:
+        block = asyncio.current_task()
+        assert self._keeper is not None and block is not None
+        self._keeper.cancel()
+        if self._lost:
+            block.uncancel()
+            raise LeaseLost from None
+
+    async def _keep(self, block: "asyncio.Task[None]") -> None:
+        clock = asyncio.get_running_loop().time
+        ends = clock() + self._seconds
+        while clock() < ends:
+            await asyncio.sleep(self._seconds / 3)
+            try:
+                if not await self._queue.renew(self._leased, timedelta(seconds=self._seconds)):
+                    break
+                ends = clock() + self._seconds
+            except Refused as refused:  # perhaps there is still time
+                log.warning("lease cannot be renewed yet", reason=str(refused))
+        self._lost = True
+        block.cancel()

@@ -43,7 +43,7 @@ ROLES: tuple[Role, ...] = (
         _FILING,
         _QUEUEING,
         {
-            "accounts": "SELECT (account_id, tenant_id, address, active, quota_bytes)",
+            "accounts": "SELECT (account_id, tenant_id, domain_id, address, active, quota_bytes)",
             "addresses": "SELECT",
             "domains": "SELECT",
             "contents": "SELECT",

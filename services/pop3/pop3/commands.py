@@ -6,11 +6,10 @@ open (promise D6). Messages go out dot-stuffed and otherwise octet for octet as 
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 
-from mailstead.wire.dots import Stuffer
-
 from mailstead.model.failure import Failure, Refused
 from mailstead.store.content import Source
 from mailstead.store.messages import Messages, Summary, Want
+from mailstead.wire.dots import Stuffer
 from mailstead.wire.sasl import MECHANISMS
 from pop3.errors import reply_to
 from pop3.maildrop import MaildropView, first_lines

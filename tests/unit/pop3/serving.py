@@ -6,7 +6,6 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 
 from argon2 import PasswordHasher
-from mailstead.wire.message import parse_message
 
 from mailstead.ops.lifecycle import Runtime
 from mailstead.store.delivery import Delivery, LocalCopy
@@ -14,6 +13,7 @@ from mailstead.store.engine import Database
 from mailstead.store.ingest import Ingest
 from mailstead.store.maildrop import Maildrops
 from mailstead.store.messages import Messages
+from mailstead.wire.message import parse_message
 
 PASSWORD = "correct horse"
 CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)

@@ -32,6 +32,10 @@ format: .venv/synced ## Rewrite the sources in the project's style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+.PHONY: reference
+reference: .venv/synced ## Write docs/reference from the code
+	@PYTHONPATH=tests $(BIN)/python -m kit.reference
+
 .PHONY: environment
 environment: .venv/synced ## Only make or refresh .venv
 

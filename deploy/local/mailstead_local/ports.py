@@ -16,7 +16,6 @@ class Ports:
     smtp: int = 2525
     submission: int = 2587
     submission_tls: int = 2465
-    lmtp: int = 2424
     imap: int = 2143
     imap_tls: int = 2993
     pop3: int = 2110

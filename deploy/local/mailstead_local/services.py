@@ -38,7 +38,6 @@ SERVICES: tuple[Service, ...] = (
             "MAILSTEAD_SMTP_PORT": "smtp",
             "MAILSTEAD_SUBMISSION_PORT": "submission",
             "MAILSTEAD_SUBMISSION_TLS_PORT": "submission_tls",
-            "MAILSTEAD_LMTP_PORT": "lmtp",
         },
     ),
     Service("delivery", "delivery", "observe_delivery"),

@@ -1,0 +1,148 @@
+"""The pages of `docs/reference/`, made from the code so that they stay true: `make reference` writes, a test compares."""
+
+from collections.abc import Iterator
+from dataclasses import fields
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.metrics import MetricWrapperBase
+from pydantic import SecretStr
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from api.metrics import ApiMetrics
+from api.settings import ApiSettings
+from delivery.metrics import Metrics as DeliveryMetrics
+from delivery.settings import DeliverySettings
+from imap.metrics import ImapMetrics
+from imap.settings import ImapSettings
+from jobs.metrics import JobsMetrics
+from jobs.settings import JobsSettings
+from mailstead.events import AccountChanged, MailboxChanged, QueueFilled
+from mailstead.ops.metrics import ConnectionMetrics, RuntimeMetrics, operation_timer
+from mailstead.ops.settings import ServiceSettings
+from pop3.metrics import Pop3Metrics
+from pop3.settings import Pop3Settings
+from smtp_in.content import Budget
+from smtp_in.metrics import Metrics as SmtpMetrics
+from smtp_in.settings import Settings as SmtpSettings
+
+FOLDER = Path(__file__).parents[2] / "docs" / "reference"
+
+_SETTINGS: dict[str, type[ServiceSettings]] = {
+    "smtp-in": SmtpSettings,
+    "delivery": DeliverySettings,
+    "imap": ImapSettings,
+    "pop3": Pop3Settings,
+    "api": ApiSettings,
+    "jobs": JobsSettings,
+}
+_EVENTS = (MailboxChanged, QueueFilled, AccountChanged)
+
+
+def pages() -> dict[str, str]:
+    """File name -> Markdown."""
+    return {"settings.md": settings_page(), "metrics.md": metrics_page(), "events.md": events_page()}
+
+
+def settings_page() -> str:
+    shared = ServiceSettings.model_fields
+    lines = ["# Settings", "", "Services are told everything by environment variables.", "", "## All services", ""]
+    lines += _table(("variable", "default", ""), (_setting(name, field) for name, field in shared.items()))
+    for service, model in _SETTINGS.items():
+        own = {
+            name: field
+            for name, field in model.model_fields.items()
+            if name not in shared or field.description != shared[name].description or field.default != shared[name].default
+        }
+        lines += ["", f"## {service}", ""]
+        lines += _table(("variable", "default", ""), (_setting(name, field) for name, field in own.items()))
+    return "\n".join([*lines, ""])
+
+
+def _setting(name: str, field: FieldInfo) -> tuple[str, str, str]:
+    return f"`MAILSTEAD_{name.upper()}`", _default(field), field.description or ""
+
+
+def _default(field: FieldInfo) -> str:
+    if field.default is PydanticUndefined:
+        return "required"
+    if field.default is None or field.default == ():
+        return ""
+    assert not isinstance(field.default, SecretStr), "a secret has no default"
+    return f"`{str(field.default).lower() if isinstance(field.default, bool) else field.default}`"
+
+
+def metrics_page() -> str:
+    lines = ["# Metrics", "", "Every service answers `/metrics` on its observe port, in Prometheus' text format.", ""]
+    lines += ["Beside these there are the process and garbage-collector metrics of prometheus-client.", ""]
+    groups = [("All services", _runtime_metrics()), *_service_metrics()]
+    for service, registry in groups:
+        lines += [f"## {service}", ""]
+        lines += [*_table(("metric", "type", "labels", ""), _families(registry)), ""]
+    return "\n".join(lines)
+
+
+def _runtime_metrics() -> CollectorRegistry:
+    registry = CollectorRegistry()
+    RuntimeMetrics.register(registry)
+    ConnectionMetrics.register(registry)
+    operation_timer(registry, "store")
+    return registry
+
+
+def _service_metrics() -> Iterator[tuple[str, CollectorRegistry]]:
+    registry = CollectorRegistry()
+    SmtpMetrics(registry, Budget(0))
+    yield "smtp-in", registry
+    for service, metrics in (
+        ("delivery", DeliveryMetrics),
+        ("imap", ImapMetrics),
+        ("pop3", Pop3Metrics),
+        ("api", ApiMetrics),
+        ("jobs", JobsMetrics),
+    ):
+        registry = CollectorRegistry()
+        metrics.register(registry)
+        yield service, registry
+
+
+def _families(registry: CollectorRegistry) -> Iterator[tuple[str, str, str, str]]:
+    for collector in list(registry._collector_to_names):  # the registry tells its samples only, and labels have none yet
+        assert isinstance(collector, MetricWrapperBase)
+        (family,) = collector.collect()
+        name = family.name + ("_total" if family.type == "counter" else "")
+        yield f"`{name}`", family.type, ", ".join(f"`{label}`" for label in collector._labelnames), family.documentation
+
+
+def events_page() -> str:
+    lines = [
+        "# Events",
+        "",
+        "What services tell each other over NATS after a commit. An event is a hint: losing one delays, never",
+        "loses.",
+    ]
+    for event in _EVENTS:
+        names = [field.name for field in fields(event)]
+        example = event(**{field.name: {int: 1, str: "", bool: True}[field.type] for field in fields(event)})
+        subject = example.subject.replace(".1", ".<account_id>")
+        lines += [
+            "",
+            f"## {event.kind}",
+            "",
+            f"Subject `{subject}`, fields `v`, `kind`, {', '.join(f'`{name}`' for name in names)}.",
+        ]
+        lines += ["", " ".join((event.__doc__ or "").split())]
+    return "\n".join([*lines, ""])
+
+
+def _table(head: tuple[str, ...], rows: Iterator[tuple[str, ...]]) -> Iterator[str]:
+    yield f"| {' | '.join(head)} |".replace("  ", " ")
+    yield f"|{'---|' * len(head)}"
+    for row in rows:
+        yield f"| {' | '.join(cell for cell in row)} |".replace("  ", " ")
+
+
+if __name__ == "__main__":
+    for name, text in pages().items():
+        (FOLDER / name).write_text(text)

@@ -1,0 +1,10 @@
+"""What the reference says is what the code does."""
+
+import pytest
+
+from kit.reference import FOLDER, pages
+
+
+@pytest.mark.parametrize("page", ["settings.md", "metrics.md", "events.md"])
+def test_the_reference_is_true(page: str) -> None:
+    assert (FOLDER / page).read_text() == pages()[page], "run `make reference`"

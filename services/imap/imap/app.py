@@ -36,7 +36,7 @@ async def imap(settings: ImapSettings, runtime: Runtime) -> AsyncIterator[None]:
         runtime.ready_when("database", db.ping)
         bus = await stack.enter_async_context(open_bus(settings.nats_url, name=runtime.replica))
         changes = Changes(db)
-        watcher = await stack.enter_async_context(Watcher(bus, changes.highest))
+        watcher = await stack.enter_async_context(Watcher(bus, changes.highest, poll_seconds=settings.imap_catch_up_seconds))
         ingest = await stack.enter_async_context(Ingest(db, announce=bus.publish))
         passwords = Passwords(Directory(db))
         stack.callback(passwords.close)

@@ -24,6 +24,9 @@ class ImapSettings(ServiceSettings):
     imap_still_here_seconds: float = Field(
         default=240, gt=0, description="How often a session in IDLE hears `* OK Still here`, so that NAT keeps its connection"
     )
+    imap_catch_up_seconds: float = Field(
+        default=30, gt=0, le=600, description="Longest time until a session hears of a change whose event was lost, in seconds"
+    )
     imap_max_failures: int = Field(default=3, ge=1, description="Refused log-ins that end a connection")
     imap_failure_delay: float = Field(
         default=1, ge=0, le=30, description="Seconds that the first refused log-in waits for its answer"

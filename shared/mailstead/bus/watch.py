@@ -15,7 +15,6 @@ from mailstead.bus.client import Bus, Subscription
 from mailstead.events import Event, MailboxChanged, account_subject
 from mailstead.model.failure import Refused
 
-POLL_SECONDS = 30.0
 LOOK_BATCH = 5_000  # mailboxes in one look
 
 Highest = Callable[[Sequence[tuple[int, int]]], Awaitable[dict[tuple[int, int], int]]]
@@ -49,7 +48,7 @@ class Watch:
 class Watcher:
     """An async context: inside it the periodic look runs."""
 
-    def __init__(self, bus: Bus, highest: Highest, *, poll_seconds: float = POLL_SECONDS) -> None:
+    def __init__(self, bus: Bus, highest: Highest, *, poll_seconds: float) -> None:
         self._bus = bus
         self._highest = highest
         self._poll_seconds = poll_seconds

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 MAX_DECODED = 64 * 1024  # octets of one field's value that are decoded; the rest is cut off
 
-_END = re.compile(rb"\r?\n\r?\n")
 _FIELD = re.compile(rb"^([!-9;-~]+)[ \t]*:(.*(?:\n[ \t].*)*)\n?", re.MULTILINE)
 _FOLD = re.compile(rb"\r?\n(?=[ \t])")
 _WORD = re.compile(rb"=\?([^?\s]{1,80})\?([bBqQ])\?([^?\s]*)\?=")
@@ -27,10 +26,19 @@ class HeaderField:
 
 def split_header(message: bytes) -> int:
     """Octets of the header section with the empty line that ends it; the whole message when there is none (RFC 5322 §2.1)."""
-    if message.startswith((b"\r\n", b"\n")):
-        return message.index(b"\n") + 1
-    end = _END.search(message)
-    return end.end() if end else len(message)
+    return header_end(message, 0, len(message))
+
+
+def header_end(message: bytes, start: int, end: int) -> int:
+    """Where the body begins of an entity that is `message[start:end]`; `end` when it has no empty line."""
+    if message.startswith((b"\r\n", b"\n"), start, end):
+        return message.index(b"\n", start) + 1
+    blank = message.find(b"\n\r\n", start, end)
+    # A bare LF pair counts only before that: searching a large body for what hardly ever comes would cost more than all else.
+    bare = message.find(b"\n\n", start, end if blank < 0 else blank + 1)
+    if bare >= 0:
+        return bare + 2
+    return end if blank < 0 else blank + 3
 
 
 def fields(header: bytes) -> list[HeaderField]:

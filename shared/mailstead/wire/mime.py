@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from mailstead.wire.envelope import render_envelope_of
-from mailstead.wire.headers import first_values, split_header, unfold
+from mailstead.wire.headers import first_values, header_end, split_header, unfold
 
 MAX_DEPTH = 50  # levels of nesting
 MAX_PARTS = 10_000  # of one message
@@ -64,13 +64,13 @@ class Part:
 
 def scan(message: bytes) -> Part:
     """The structure of a whole message, header section included. Never raises, whatever the octets are."""
-    header_end = split_header(message)
-    return scan_body(message, first_values(message[:header_end]), header_end)
+    body_start = split_header(message)
+    return scan_body(message, first_values(message[:body_start]), body_start)
 
 
-def scan_body(message: bytes, values: dict[bytes, bytes], header_end: int) -> Part:
+def scan_body(message: bytes, values: dict[bytes, bytes], body_start: int) -> Part:
     """As `scan`, for a header section that was taken apart already."""
-    return _Scanner(message).part(values, Span(0, header_end), Span(header_end, len(message)), 0, in_digest=False)
+    return _Scanner(message).part(values, Span(0, body_start), Span(body_start, len(message)), 0, in_digest=False)
 
 
 class _Scanner:
@@ -119,13 +119,8 @@ class _Scanner:
     def _split(self, span: Span) -> tuple[dict[bytes, bytes], Span, Span]:
         """Header and body of an entity. Its own header section is small; a copy of it is looked at, not of the body."""
         start, end = span
-        message = self._message
-        if message.startswith((b"\r\n", b"\n"), start, end):
-            middle = message.index(b"\n", start) + 1
-        else:
-            blank = [at + len(mark) for mark in (b"\n\r\n", b"\n\n") if (at := message.find(mark, start, end)) >= 0]
-            middle = min(blank) if blank else end
-        return first_values(message[start:middle]), Span(start, middle), Span(middle, end)
+        middle = header_end(self._message, start, end)
+        return first_values(self._message[start:middle]), Span(start, middle), Span(middle, end)
 
     def _multipart(self, boundary: bytes, body: Span, depth: int, *, in_digest: bool) -> tuple[Part, ...]:
         found: list[Part] = []

@@ -13,8 +13,7 @@ PREVIEW_LENGTH = 200  # characters, RFC 8970 §3.1
 PREVIEW_OCTETS = 4096  # of a part that its preview is made from
 
 _TAG = re.compile(r"<(script|style|head)\b.*?(?:</\1\s*>|\Z)|<!--.*?(?:-->|\Z)|<[^>]*>", re.DOTALL | re.IGNORECASE)
-_SPACE = re.compile(r"\s+")
-_NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/]+")
+_NOT_BASE64 = bytes(set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"))
 
 
 def header_holds(header: bytes, name: str | None, text: str) -> bool:
@@ -58,7 +57,7 @@ def part_text(message: bytes, part: Part, limit: int | None = None) -> str:
 def decode_transfer(octets: bytes, encoding: str) -> bytes:
     """Undo a Content-Transfer-Encoding; broken base64 gives what can be made of it (RFC 2045 §6.8)."""
     if encoding == "base64":
-        payload = _NOT_BASE64.sub(b"", octets)
+        payload = octets.translate(None, _NOT_BASE64)
         try:
             return base64.b64decode(payload[: len(payload) - (len(payload) % 4 == 1)] + b"==")
         except binascii.Error:
@@ -76,7 +75,7 @@ def preview(message: bytes, part: Part) -> str:
     text = part_text(message, found, PREVIEW_OCTETS)
     if found.subtype == "html":
         text = html.unescape(_TAG.sub(" ", text))
-    return _SPACE.sub(" ", text).strip()[:PREVIEW_LENGTH]
+    return " ".join(text.split())[:PREVIEW_LENGTH]
 
 
 def _first_text(part: Part, subtype: str) -> Part | None:

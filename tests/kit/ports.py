@@ -2,6 +2,7 @@
 
 import os
 import socket
+from collections.abc import Iterator
 from itertools import cycle
 
 FIRST, LAST = 10_400, 32_000
@@ -9,7 +10,9 @@ _SLICE = (LAST - FIRST) // 16
 
 _worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 16
 _start = FIRST + _worker * _SLICE
-_candidates = cycle([*range(_start + os.getpid() % _SLICE, _start + _SLICE), *range(_start, _start + os.getpid() % _SLICE)])
+_candidates: Iterator[int] = cycle(
+    [*range(_start + os.getpid() % _SLICE, _start + _SLICE), *range(_start, _start + os.getpid() % _SLICE)]
+)
 
 
 def free_port() -> int:

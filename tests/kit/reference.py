@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
+from typing import Any, cast
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.metrics import MetricWrapperBase
@@ -124,8 +125,8 @@ def events_page() -> str:
     ]
     for event in _EVENTS:
         names = [field.name for field in fields(event)]
-        example = event(**{field.name: {int: 1, str: "", bool: True}[field.type] for field in fields(event)})
-        subject = example.subject.replace(".1", ".<account_id>")
+        values: dict[str, Any] = {field.name: {int: 1, str: "", bool: True}[cast(type, field.type)] for field in fields(event)}
+        subject = event(**values).subject.replace(".1", ".<account_id>")
         lines += [
             "",
             f"## {event.kind}",

@@ -52,7 +52,7 @@ async def test_the_migrations_make_the_schema(database_urls: DatabaseUrls) -> No
 async def test_the_migrations_make_the_check_constraints(owner_db: Database) -> None:
     rows = await owner_db.fetch("test", "SELECT conname FROM pg_constraint WHERE contype = 'c' AND conrelid <> 0")
     declared = {
-        str(metadata.naming_convention["ck"] % {"table_name": table.name, "constraint_name": constraint.name})
+        str(metadata.naming_convention["ck"]) % {"table_name": table.name, "constraint_name": constraint.name}
         if not str(constraint.name).startswith(table.name)
         else str(constraint.name)
         for table in metadata.tables.values()

@@ -28,6 +28,7 @@ from mailstead.ops.tls import CHECK_SECONDS, TlsFiles
 
 CUT_SECONDS = 5.0  # beyond the drain deadline: for cut sessions to unwind and for the service to leave its context
 LAG_PERIOD = 1.0  # seconds between two measurements of the loop's lag
+YOUNG_OBJECTS = 20_000  # between two looks for cycles: reference counts free almost all that a session leaves behind
 
 log = logs.get_logger()
 
@@ -168,6 +169,7 @@ async def _live(service: Service[S], settings: S, runtime: Runtime) -> None:
         async with service(settings, runtime):
             gc.collect()
             gc.freeze()  # modules and start-up objects are not walked again at each full collection
+            gc.set_threshold(YOUNG_OBJECTS)
             runtime.started = True
             runtime.readiness.serving = not runtime.draining.is_set()
             log.info("serving")

@@ -29,8 +29,10 @@ def group(report: Message, n: int = 1) -> Message:
     parts = report.get_payload()
     assert isinstance(parts, list) and isinstance(parts[1], Message)
     groups = parts[1].get_payload()
-    assert isinstance(groups, list) and isinstance(groups[n], Message)
-    return groups[n]
+    assert isinstance(groups, list)
+    chosen = groups[n]
+    assert isinstance(chosen, Message)
+    return chosen
 
 
 async def test_postfix_takes_a_message_and_its_reply_is_stored(house: House, postfix: Postfix) -> None:

@@ -31,7 +31,12 @@ def served(database_urls: DatabaseUrls) -> Start:
 
     @asynccontextmanager
     async def start(**changes: Any) -> AsyncIterator[int]:
-        values = {"database_url": database_urls.api, "hostname": "mail.test", "observe_port": 0, "drain_seconds": 5}
+        values: dict[str, Any] = {
+            "database_url": database_urls.api,
+            "hostname": "mail.test",
+            "observe_port": 0,
+            "drain_seconds": 5,
+        }
         settings = ApiSettings(**(values | {"api_port": free_port()} | changes))
         runtime = Runtime("api", settings)
         async with api(settings, runtime):

@@ -3,6 +3,7 @@
 import asyncio
 import ssl
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 
@@ -159,7 +160,7 @@ async def test_a_silence_at_each_step(host: SmtpHost, step: str) -> None:
 async def test_a_host_that_stops_reading_holds_us_no_longer_than_allowed(host: SmtpHost) -> None:
     host.hold.add("content")
     large = b"x" * 998 + b"\r\n"
-    session = await open_to(host, Timeouts(*([5.0] * 6), block=0.3, final=5.0))
+    session = await open_to(host, replace(PATIENT, block=0.3))
     verdict = only(await send(session, message=large * 20_000, block=100_000))
     assert (verdict.fate, verdict.in_doubt) == (Fate.DEFERRED, False)
     assert "while sending the content" in verdict.reply

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 from prometheus_client import CollectorRegistry
+from pydantic import SecretStr
 
 from jobs.catalogue import Job, catalogue
 from jobs.metrics import JobsMetrics
@@ -27,7 +28,7 @@ async def db(database_urls: DatabaseUrls) -> AsyncIterator[Database]:
 
 
 def settings_for(urls: DatabaseUrls) -> JobsSettings:
-    return JobsSettings(database_url=urls.jobs, hostname="mail.test", observe_port=0)
+    return JobsSettings(database_url=SecretStr(urls.jobs), hostname="mail.test", observe_port=0)
 
 
 async def test_one_replica_leads_and_another_takes_over(db: Database) -> None:

@@ -10,9 +10,8 @@ _SLICE = (LAST - FIRST) // 16
 
 _worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 16
 _start = FIRST + _worker * _SLICE
-_candidates: Iterator[int] = cycle(
-    [*range(_start + os.getpid() % _SLICE, _start + _SLICE), *range(_start, _start + os.getpid() % _SLICE)]
-)
+_offset = os.getpid() % _SLICE
+_candidates: Iterator[int] = cycle(_start + (_offset + n) % _SLICE for n in range(_SLICE))
 
 
 def free_port() -> int:

@@ -94,6 +94,9 @@ async def test_to_another_system(stack: Stack, dns_server: DnsServer, postfix: P
     await eventually(lambda: len(postfix.messages()) == 1)
     (filed,) = postfix.messages()
     assert b"\n.ein Punkt am Anfang\n" in filed
+    (message,) = await queue(stack, alice)
+    logs = [stack.folder.logs / f"{service}.log" for service in ("smtp-in", "delivery")]
+    await eventually(lambda: all(message["trace_id"] in log.read_text() for log in logs), what="one name in the logs of both")
     assert await asyncio.to_thread(imap_inbox, stack, alice) == []
 
 

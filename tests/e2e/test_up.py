@@ -1,5 +1,6 @@
 """`mailstead up` as a person runs it: a process that is started, asked, stopped and killed."""
 
+import asyncio
 import os
 import shlex
 import signal
@@ -8,11 +9,15 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import asyncpg
 import httpx
 import pytest
 
 from kit.waiting import eventually_now
+from mailstead_local.folder import DataFolder
 from mailstead_local.ports import Ports
+from mailstead_local.postgres import Postgres
+from mailstead_local.system import DATABASE
 
 START_SECONDS = 90
 SHIFT = 20_000 + os.getpid() % 1_000  # of its own, away from the ports of other tests and of a copy somebody runs
@@ -93,6 +98,28 @@ def test_a_life(tmp_path: Path, runs: list[Up]) -> None:
     os.kill(jobs, signal.SIGKILL)
     assert third.wait_ended() == 1
     assert "jobs ended (signal SIGKILL)" in third.text.splitlines()[-1]
+
+    _make_the_schema_newer(data)
+    fourth = start()
+    assert fourth.wait_ended() == 1
+    assert "newer" in fourth.text.splitlines()[-1]
+
+
+def _make_the_schema_newer(data: Path) -> None:
+    """As a later release would leave it."""
+    folder = DataFolder(data)
+    server = Postgres(folder, folder.secret("postgres"))
+    server.start()
+    try:
+        asyncio.run(_execute(server.superuser_url(DATABASE), "UPDATE alembic_version SET version_num = '9999'"))
+    finally:
+        server.stop()
+
+
+async def _execute(url: str, statement: str) -> None:
+    connection = await asyncpg.connect(url)
+    await connection.execute(statement)
+    await connection.close()
 
 
 def _addresses(token: str) -> list[str]:

@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import httpx
 import typer
@@ -65,7 +65,7 @@ def _stored(api: httpx.Client) -> int:
     return sum(account["message_count"] for account in _accounts(api) if account["address"].endswith(f"@{DOMAIN}"))
 
 
-def _accounts(api: httpx.Client) -> Iterator[dict[str, int | str]]:
+def _accounts(api: httpx.Client) -> Iterator[dict[str, Any]]:
     cursor: str | None = ""
     while cursor is not None:
         page = api.get("/v1/accounts", params={"limit": 500} | ({"cursor": cursor} if cursor else {})).raise_for_status().json()

@@ -342,4 +342,4 @@ def _text(octets: bytes) -> str:
 
 
 def _unescape(text: str) -> bytes:
-    return codecs.escape_decode(text.encode())[0]  # type: ignore[attr-defined,no-any-return]
+    return codecs.escape_decode(text.encode())[0]

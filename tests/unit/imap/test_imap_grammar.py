@@ -177,7 +177,7 @@ words = st.sampled_from(
 def test_only_its_own_error(line: bytes) -> None:
     for parser in (parse, append_head):
         try:
-            parser(line)  # type: ignore[operator]
+            parser(line)
         except BadSyntax as error:
             assert error.text.isascii()
 

@@ -87,6 +87,14 @@ class GatedCommitter:
         return await self._real.deliver(delivery)
 
 
+class Gates(list[GatedCommitter]):
+    """Called as a service makes its committer; keeps each for the test."""
+
+    def __call__(self, real: Ingest) -> GatedCommitter:
+        self.append(GatedCommitter(real))
+        return self[-1]
+
+
 async def test_what_arrives_is_stored_octet_by_octet(serve: Serve) -> None:
     served = await serve()
     client = await Client.connect(served.mx)
@@ -157,8 +165,8 @@ async def test_submission_over_tls_with_smtplib(serve: Serve, authority: TestAut
 
 @pytest.mark.parametrize("end", ["half-close", "vanish"])
 async def test_after_the_final_dot_the_commit_stands(serve: Serve, end: str) -> None:  # trap 2, promise D6
-    gates: list[GatedCommitter] = []
-    served = await serve(committer=lambda real: gates.append(GatedCommitter(real)) or gates[0])
+    gates = Gates()
+    served = await serve(committer=gates)
     client = await Client.connect(served.mx)
     await client.ask(ENVELOPE, 250, 250, 250, 354)
     await client.send(b"Subject: x\r\n\r\n.\r\n")
@@ -287,8 +295,8 @@ async def test_draining_lets_a_transaction_end(serve: Serve) -> None:
 
 
 async def test_draining_waits_for_a_commit_whose_client_has_gone(serve: Serve) -> None:
-    gates: list[GatedCommitter] = []
-    served = await serve(committer=lambda real: gates.append(GatedCommitter(real)) or gates[0], drain_seconds=0)
+    gates = Gates()
+    served = await serve(committer=gates, drain_seconds=0)
     client = await Client.connect(served.mx)
     await client.ask(ENVELOPE, 250, 250, 250, 354)
     await client.send(b"Subject: x\r\n\r\n.\r\n")

@@ -1,7 +1,7 @@
 """The set-wise statements that file many deliveries in one transaction (promise P1).
 
 Used by the group committer and by whoever files inside a transaction of its own (a bounce with what it reports, promise D3).
-Per batch, whatever its size: lock the mailboxes, move their counters, keep contents, file messages, fill the queue.
+Per batch, whatever its size: lock the mailboxes, keep contents, move counters and file messages, fill the queue.
 
 Lock order (promise D7): mailboxes by (account_id, mailbox_id), then contents by (tenant_id, hash).
 """
@@ -44,15 +44,6 @@ SELECT a.account_id, a.quota_bytes, coalesce(sum(m.size), 0)::bigint AS used
 FROM accounts a LEFT JOIN mailboxes m USING (account_id) WHERE a.account_id = ANY($1::bigint[]) GROUP BY a.account_id
 """
 
-_COUNT = """
-UPDATE mailboxes m
-SET uidnext = m.uidnext + d.messages, highest_modseq = d.modseq, messages = m.messages + d.messages,
-    unseen = m.unseen + d.unseen, deleted = m.deleted + d.deleted, size = m.size + d.size
-FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::int[], $5::int[], $6::int[], $7::bigint[])
-    AS d(account_id, mailbox_id, modseq, messages, unseen, deleted, size)
-WHERE m.account_id = d.account_id AND m.mailbox_id = d.mailbox_id
-"""
-
 # A conflict returns the blob that is already kept; its chunks then do not join, and ours are not stored a second time.
 _KEEP = """
 WITH kept AS (
@@ -72,7 +63,14 @@ SELECT tenant_id, hash, blob_id FROM kept
 _STAGE = "INSERT INTO chunks (tenant_id, blob_id, number, data) SELECT $1, $2, * FROM unnest($3::int[], $4::bytea[])"
 
 _FILE = """
-WITH d AS (
+WITH counted AS (
+    UPDATE mailboxes m
+    SET uidnext = m.uidnext + c.messages, highest_modseq = c.modseq, messages = m.messages + c.messages,
+        unseen = m.unseen + c.unseen, deleted = m.deleted + c.deleted, size = m.size + c.size
+    FROM unnest($24::bigint[], $25::bigint[], $26::bigint[], $27::int[], $28::int[], $29::int[], $30::bigint[])
+        AS c(account_id, mailbox_id, modseq, messages, unseen, deleted, size)
+    WHERE m.account_id = c.account_id AND m.mailbox_id = c.mailbox_id
+), d AS (
     SELECT * FROM unnest(
         $1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::smallint[], $6::text[], $7::bigint[], $8::timestamptz[],
         $9::uuid[], $10::bigint[], $11::uuid[], $12::text[], $13::bytea[], $14::int[], $15::bytea[], $16::bytea[],
@@ -206,10 +204,8 @@ async def file_batch(
     copies = [_file_rows(deliveries[n], n, mailboxes, blobs, now) for n in admitted]
     touched = [mailbox for mailbox in mailboxes.values() if mailbox.messages]
     if touched:
-        await connection.execute(_COUNT, *_columns([
-            (m.account_id, m.mailbox_id, m.modseq, m.messages, m.unseen, m.deleted, m.size) for m in touched
-        ]))  # fmt: skip
-        await connection.execute(_FILE, *_columns([row for rows, _ in copies for row in rows]))
+        counts = [(m.account_id, m.mailbox_id, m.modseq, m.messages, m.unseen, m.deleted, m.size) for m in touched]
+        await connection.execute(_FILE, *_columns([row for rows, _ in copies for row in rows]), *_columns(counts))
     queue_ids = await _queue(connection, [(n, deliveries[n]) for n in admitted], blobs, now)
     events: list[Event] = [MailboxChanged(m.account_id, m.mailbox_id, m.previous_modseq, m.modseq) for m in touched]
     if queue_ids:

@@ -19,10 +19,9 @@ from api.server import serve_http
 from api.settings import ApiSettings
 from mailstead.bus import open_bus
 from mailstead.model.failure import Refused
+from mailstead.ops.database import service_database
 from mailstead.ops.lifecycle import Runtime
-from mailstead.ops.metrics import operation_timer
 from mailstead.store.directory import Directory
-from mailstead.store.engine import open_database
 from mailstead.store.passwords import Passwords
 from mailstead.store.provisioning import Provisioning
 from mailstead.store.queue_view import QueueView
@@ -63,14 +62,7 @@ def create_app(backend: Backend) -> FastAPI:
 async def api(settings: ApiSettings, runtime: Runtime) -> AsyncIterator[None]:
     """Serve the API on its port until left."""
     async with AsyncExitStack() as stack:
-        db = await stack.enter_async_context(
-            open_database(
-                settings.database_url.get_secret_value(),
-                pool_size=settings.database_pool_size,
-                observe=operation_timer(runtime.registry, "store"),
-            )
-        )
-        runtime.ready_when("database", db.ping)
+        db = await stack.enter_async_context(service_database(settings, runtime))
         bus = await stack.enter_async_context(open_bus(settings.nats_url, name=runtime.replica))
         passwords = Passwords(Directory(db))
         stack.callback(passwords.close)

@@ -7,9 +7,8 @@ from jobs.catalogue import catalogue
 from jobs.metrics import JobsMetrics
 from jobs.runner import Runner
 from jobs.settings import JobsSettings
+from mailstead.ops.database import service_database
 from mailstead.ops.lifecycle import Runtime
-from mailstead.ops.metrics import operation_timer
-from mailstead.store.engine import open_database
 from mailstead.store.leases import Leases
 
 
@@ -17,14 +16,7 @@ from mailstead.store.leases import Leases
 async def jobs(settings: JobsSettings, runtime: Runtime) -> AsyncIterator[None]:
     """Run the jobs until left."""
     async with AsyncExitStack() as stack:
-        db = await stack.enter_async_context(
-            open_database(
-                settings.database_url.get_secret_value(),
-                pool_size=settings.database_pool_size,
-                observe=operation_timer(runtime.registry, "store"),
-            )
-        )
-        runtime.ready_when("database", db.ping)
+        db = await stack.enter_async_context(service_database(settings, runtime))
         metrics = JobsMetrics.register(runtime.registry)
         runner = Runner(Leases(db), runtime.replica, settings.jobs_lease_seconds, metrics)
         for job in catalogue(db, settings, metrics):

@@ -14,10 +14,9 @@ from delivery.worker import Worker
 from mailstead.bus.client import open_bus
 from mailstead.events import QUEUE_SUBJECT
 from mailstead.model.failure import Refused
+from mailstead.ops.database import service_database
 from mailstead.ops.lifecycle import Runtime
 from mailstead.ops.logging import get_logger
-from mailstead.ops.metrics import operation_timer
-from mailstead.store.engine import open_database
 from mailstead.store.queue import Queue
 
 COUNT_SECONDS = 15.0  # between two counts of the queue for the metrics
@@ -28,12 +27,9 @@ log = get_logger()
 @asynccontextmanager
 async def delivery(settings: DeliverySettings, runtime: Runtime) -> AsyncIterator[None]:
     """Works on the queue while entered; on leaving, ends what is in flight within the drain deadline."""
-    observe = operation_timer(runtime.registry, "store")
     metrics = Metrics.register(runtime.registry)
     async with (
-        open_database(
-            settings.database_url.get_secret_value(), pool_size=settings.database_pool_size, observe=observe
-        ) as database,
+        service_database(settings, runtime) as database,
         open_bus(settings.nats_url, name=f"delivery {runtime.replica}") as bus,
     ):
         queue = Queue(database, bus.publish)
@@ -54,7 +50,6 @@ async def delivery(settings: DeliverySettings, runtime: Runtime) -> AsyncIterato
             bounds=settings.bounds,
             policy=settings.policy,
         )
-        runtime.ready_when("database", database.ping)
         subscription = bus.subscribe(QUEUE_SUBJECT, lambda _event: worker.wake())
         bus.on_reconnect(worker.wake)
         runtime.spawn(worker.run(), "delivery-worker")

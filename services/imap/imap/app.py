@@ -9,12 +9,11 @@ from imap.server import FULL, serve_session
 from imap.session import AppendBudget, Backend
 from imap.settings import ImapSettings
 from mailstead.bus import Watcher, open_bus
+from mailstead.ops.database import service_database
 from mailstead.ops.lifecycle import Runtime
-from mailstead.ops.listener import serve
-from mailstead.ops.metrics import operation_timer
+from mailstead.ops.listener import serve_with_tls_twin
 from mailstead.store.changes import Changes
 from mailstead.store.directory import Directory
-from mailstead.store.engine import open_database
 from mailstead.store.ingest import Ingest
 from mailstead.store.mailboxes import Mailboxes
 from mailstead.store.messages import Messages
@@ -26,14 +25,7 @@ from mailstead.store.search import Search
 async def imap(settings: ImapSettings, runtime: Runtime) -> AsyncIterator[None]:
     """Serve IMAP on its ports until left."""
     async with AsyncExitStack() as stack:
-        db = await stack.enter_async_context(
-            open_database(
-                settings.database_url.get_secret_value(),
-                pool_size=settings.database_pool_size,
-                observe=operation_timer(runtime.registry, "store"),
-            )
-        )
-        runtime.ready_when("database", db.ping)
+        db = await stack.enter_async_context(service_database(settings, runtime))
         bus = await stack.enter_async_context(open_bus(settings.nats_url, name=runtime.replica))
         changes = Changes(db)
         watcher = await stack.enter_async_context(Watcher(bus, changes.highest, poll_seconds=settings.imap_catch_up_seconds))
@@ -53,20 +45,16 @@ async def imap(settings: ImapSettings, runtime: Runtime) -> AsyncIterator[None]:
             metrics=metrics,
             budget=AppendBudget(settings.imap_append_budget, metrics),
         )
-        ports = [("imap", settings.imap_port, False)]
-        if runtime.tls is not None:
-            ports.append(("imaps", settings.imap_tls_port, True))
-        for name, port, implicit_tls in ports:
-            await stack.enter_async_context(
-                serve(
-                    runtime,
-                    settings,
-                    name=name,
-                    port=port,
-                    session=partial(serve_session, backend=backend),
-                    implicit_tls=implicit_tls,
-                    max_connections=settings.imap_max_connections,
-                    full=FULL,
-                )
+        await stack.enter_async_context(
+            serve_with_tls_twin(
+                runtime,
+                settings,
+                name="imap",
+                port=settings.imap_port,
+                tls_port=settings.imap_tls_port,
+                session=partial(serve_session, backend=backend),
+                max_connections=settings.imap_max_connections,
+                full=FULL,
             )
+        )
         yield

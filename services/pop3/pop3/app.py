@@ -5,11 +5,10 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 
 from mailstead.bus import open_bus
+from mailstead.ops.database import service_database
 from mailstead.ops.lifecycle import Runtime
-from mailstead.ops.listener import serve
-from mailstead.ops.metrics import operation_timer
+from mailstead.ops.listener import serve_with_tls_twin
 from mailstead.store.directory import Directory
-from mailstead.store.engine import open_database
 from mailstead.store.maildrop import Maildrops
 from mailstead.store.messages import Messages
 from mailstead.store.passwords import Passwords
@@ -24,14 +23,7 @@ from pop3.settings import Pop3Settings
 async def pop3(settings: Pop3Settings, runtime: Runtime) -> AsyncIterator[None]:
     """Serve POP3 on its ports until left."""
     async with AsyncExitStack() as stack:
-        db = await stack.enter_async_context(
-            open_database(
-                settings.database_url.get_secret_value(),
-                pool_size=settings.database_pool_size,
-                observe=operation_timer(runtime.registry, "store"),
-            )
-        )
-        runtime.ready_when("database", db.ping)
+        db = await stack.enter_async_context(service_database(settings, runtime))
         bus = await stack.enter_async_context(open_bus(settings.nats_url, name=runtime.replica))
         metrics = Pop3Metrics.register(runtime.registry)
         maildrops = Maildrops(db)
@@ -41,20 +33,16 @@ async def pop3(settings: Pop3Settings, runtime: Runtime) -> AsyncIterator[None]:
         stack.callback(passwords.close)
         login = Login(passwords, maildrops, keeper, metrics)
         backend = Backend(settings, login, keeper, Messages(db, bus.publish), metrics)
-        ports = [("pop3", settings.pop3_port, False)]
-        if runtime.tls is not None:
-            ports.append(("pop3s", settings.pop3_tls_port, True))
-        for name, port, implicit_tls in ports:
-            await stack.enter_async_context(
-                serve(
-                    runtime,
-                    settings,
-                    name=name,
-                    port=port,
-                    session=partial(serve_session, backend=backend),
-                    implicit_tls=implicit_tls,
-                    max_connections=settings.pop3_max_connections,
-                    full=FULL,
-                )
+        await stack.enter_async_context(
+            serve_with_tls_twin(
+                runtime,
+                settings,
+                name="pop3",
+                port=settings.pop3_port,
+                tls_port=settings.pop3_tls_port,
+                session=partial(serve_session, backend=backend),
+                max_connections=settings.pop3_max_connections,
+                full=FULL,
             )
+        )
         yield

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from mailstead.bus import open_bus
 from mailstead.model.address import Address
 from mailstead.ops.connection import Connection
+from mailstead.ops.database import service_database
 from mailstead.ops.lifecycle import Runtime
 from mailstead.ops.listener import Listener, serve
-from mailstead.ops.metrics import operation_timer
 from mailstead.ops.sockets import StartFailed
 from mailstead.store.directory import Directory
-from mailstead.store.engine import open_database
 from mailstead.store.ingest import Ingest
 from mailstead.store.passwords import Passwords
 from mailstead.wire.sasl import MECHANISMS
@@ -43,14 +42,7 @@ async def smtp_in(settings: Settings, runtime: Runtime) -> AsyncIterator[None]:
     budget = Budget(settings.smtp_content_budget)
     metrics = Metrics(runtime.registry, budget)
     async with AsyncExitStack() as stack:
-        database = await stack.enter_async_context(
-            open_database(
-                settings.database_url.get_secret_value(),
-                pool_size=settings.database_pool_size,
-                observe=operation_timer(runtime.registry, "store"),
-            )
-        )
-        runtime.ready_when("database", database.ping)
+        database = await stack.enter_async_context(service_database(settings, runtime))
         bus = await stack.enter_async_context(open_bus(settings.nats_url, name=runtime.replica))
         ingest = await stack.enter_async_context(
             Ingest(database, announce=bus.publish, max_batch=settings.ingest_batch, observe=metrics.batch)

@@ -8,7 +8,7 @@ import asyncio
 import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 from mailstead.ops.connection import (
     HANDSHAKE_SECONDS,
@@ -24,8 +24,6 @@ from mailstead.ops.logging import get_logger
 from mailstead.ops.settings import ServiceSettings
 from mailstead.ops.sockets import BACKLOG, StartFailed, listen
 from mailstead.ops.tls import TlsFiles
-
-__all__ = ["Connection", "Disconnected", "IdleTimeout", "Listener", "PlaintextBeforeTls", "SlowReader", "serve"]
 
 ACCEPT_AT_ONCE = 64  # connections, before others have their turn in the loop
 ACCEPT_PAUSE = 0.1  # seconds after a failed accept
@@ -215,3 +213,34 @@ async def serve(
     finally:
         runtime.drain()
         await listener.drain(runtime.drain_deadline)
+
+
+@asynccontextmanager
+async def serve_with_tls_twin(
+    runtime: Runtime,
+    settings: ServiceSettings,
+    *,
+    name: str,
+    port: int,
+    tls_port: int,
+    session: Session,
+    max_connections: int,
+    full: bytes = b"",
+) -> AsyncIterator[None]:
+    """`serve` on `port`, and where there is a certificate also `<name>s` with TLS from the start on `tls_port`."""
+    async with AsyncExitStack() as listeners:
+        twins = [(name, port, False), *([(f"{name}s", tls_port, True)] if runtime.tls else [])]
+        for listener, number, implicit_tls in twins:
+            await listeners.enter_async_context(
+                serve(
+                    runtime,
+                    settings,
+                    name=listener,
+                    port=number,
+                    session=session,
+                    implicit_tls=implicit_tls,
+                    max_connections=max_connections,
+                    full=full,
+                )
+            )
+        yield

@@ -1,0 +1,21 @@
+"""A service's database: the pool that its settings describe, timed, and what its readiness hangs on."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from mailstead.ops.lifecycle import Runtime
+from mailstead.ops.metrics import operation_timer
+from mailstead.ops.settings import ServiceSettings
+from mailstead.store.engine import Database, open_database
+
+
+@asynccontextmanager
+async def service_database(settings: ServiceSettings, runtime: Runtime) -> AsyncIterator[Database]:
+    """Raises Refused(UNAVAILABLE) when it cannot be reached at first; later it may come and go."""
+    async with open_database(
+        settings.database_url.get_secret_value(),
+        pool_size=settings.database_pool_size,
+        observe=operation_timer(runtime.registry, "store"),
+    ) as database:
+        runtime.ready_when("database", database.ping)
+        yield database

@@ -14,9 +14,7 @@ from mailstead.ops.connection import (
     HANDSHAKE_SECONDS,
     SHUTDOWN_SECONDS,
     Connection,
-    Disconnected,
     IdleTimeout,
-    PlaintextBeforeTls,
     SlowReader,
 )
 from mailstead.ops.lifecycle import CUT_SECONDS, Runtime

@@ -13,6 +13,7 @@ from kit.certificates import authority
 from kit.nats import nats
 from kit.postgres import PostgresForWorkers, database_urls, postgres_sockets
 from kit.stack import stack, stack_settings
+from mailstead.ops.sockets import allow_many_connections
 
 __all__ = ["authority", "database_urls", "nats", "postgres_sockets", "stack", "stack_settings"]
 
@@ -21,6 +22,7 @@ OURS = ["mailstead", "smtp_in", "delivery", "imap", "pop3", "api", "jobs"]  # wh
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    allow_many_connections()
     config.addinivalue_line("markers", "breaks_invariants: leaves the database unsound on purpose")
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(PostgresForWorkers())

@@ -23,7 +23,7 @@ from mailstead.ops import logging as logs
 from mailstead.ops.health import Check, Readiness, serve_probes
 from mailstead.ops.metrics import ConnectionMetrics, RuntimeMetrics, new_registry
 from mailstead.ops.settings import ServiceSettings, explain
-from mailstead.ops.sockets import StartFailed
+from mailstead.ops.sockets import StartFailed, allow_many_connections
 from mailstead.ops.tls import CHECK_SECONDS, TlsFiles
 
 CUT_SECONDS = 5.0  # beyond the drain deadline: for cut sessions to unwind and for the service to leave its context
@@ -123,6 +123,7 @@ def main(service: Service[S], settings_type: type[S], name: str) -> NoReturn:
         sys.stderr.write(f"mailstead {name}: {explain(error)}\n")
         sys.exit(2)
     logs.configure(name, f"{socket.gethostname()}-{os.getpid()}", level=settings.log_level, log_format=settings.log_format)
+    allow_many_connections()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         code = runner.run(_run(service, settings, name))
     sys.exit(code)

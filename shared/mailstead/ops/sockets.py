@@ -1,5 +1,6 @@
 """Ports: opening them so that whoever started the process learns in one line why it did not work."""
 
+import resource
 import socket
 from ipaddress import ip_address
 
@@ -11,6 +12,12 @@ KEEPALIVE_PROBES = 5
 
 class StartFailed(Exception):
     """Why the service cannot start, as one line for whoever started it."""
+
+
+def allow_many_connections() -> None:
+    """Raise the limit of open descriptors, which many systems set to 1,024, as far as we may."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def listen(name: str, host: str, port: int) -> socket.socket:

@@ -124,6 +124,8 @@ class Reclaim:
 
     async def _repeat(self, what: str, sql: str, bound: timedelta | UUID) -> int:
         async def step(connection: Connection) -> int:
+            # A plan from when the tables were small, kept for a prepared statement, takes minutes once they are large.
+            await connection.execute("SET LOCAL plan_cache_mode = force_custom_plan")
             tag = await connection.execute(sql, bound, STEP)
             return int(tag.rpartition(" ")[2])
 

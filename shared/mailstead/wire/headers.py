@@ -49,10 +49,8 @@ def fields(header: bytes) -> list[HeaderField]:
 def first_values(header: bytes) -> dict[bytes, bytes]:
     """Lower-case name -> raw value of its first field."""
     found: dict[bytes, bytes] = {}
-    for match in _FIELD.finditer(header):
-        name = match[1].lower()
-        if name not in found:
-            found[name] = match[2].rstrip(b"\r")
+    for name, value in _FIELD.findall(header):
+        found.setdefault(name.lower(), value.rstrip(b"\r"))
     return found
 
 

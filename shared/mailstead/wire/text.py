@@ -75,7 +75,7 @@ def preview(message: bytes, part: Part) -> str:
     text = part_text(message, found, PREVIEW_OCTETS)
     if found.subtype == "html":
         text = html.unescape(_TAG.sub(" ", text))
-    return " ".join(text.split())[:PREVIEW_LENGTH]
+    return " ".join(text.split(None, PREVIEW_LENGTH)[:PREVIEW_LENGTH])[:PREVIEW_LENGTH]  # so many words are always enough
 
 
 def _first_text(part: Part, subtype: str) -> Part | None:

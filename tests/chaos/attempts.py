@@ -7,13 +7,13 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from kit.sending import send
 from kit.stack import Stack
 from mailstead_local.demo import Person
 from mailstead_local.ports import HOST
 
 ATTEMPT_SECONDS = 20  # longer than the server takes to give up on a database that is away
 PAUSE_SECONDS = 0.05  # before a message is tried again, as a client would not hammer either
-SENDER = "sender@elsewhere.test"
 
 
 @dataclass
@@ -45,7 +45,9 @@ class Attempts:
         self.made.add(stamp)
         try:
             async with asyncio.timeout(ATTEMPT_SECONDS):
-                answered = await _send(self.stack.ports.smtp, self.people[number % len(self.people)].user, stamp)
+                recipient = self.people[number % len(self.people)].user
+                content = f"To: <{recipient}>\r\nX-Attempt: {stamp}\r\n\r\n" + "A line of text.\r\n" * 50
+                answered = await send(self.stack.ports.smtp, recipient, content.encode()) is not None
         except (OSError, EOFError, TimeoutError):
             answered = False
         if answered:
@@ -66,30 +68,3 @@ class Attempts:
 
 def _octets(answer: object) -> bytes:
     return answer[1] if isinstance(answer, tuple) else b""
-
-
-async def _send(port: int, recipient: str, stamp: str) -> bool:
-    """Whether the message was acknowledged. Raises OSError or EOFError when the connection breaks first."""
-    reader, writer = await asyncio.open_connection(HOST, port)
-    try:
-        if not await _answered(reader, b"220"):
-            return False
-        content = f"From: <{SENDER}>\r\nTo: <{recipient}>\r\nX-Attempt: {stamp}\r\n\r\n" + "A line of text.\r\n" * 50
-        for command in ("EHLO client.test", f"MAIL FROM:<{SENDER}>", f"RCPT TO:<{recipient}>"):
-            writer.write(command.encode() + b"\r\n")
-            if not await _answered(reader, b"250"):
-                return False
-        writer.write(b"DATA\r\n")
-        if not await _answered(reader, b"354"):
-            return False
-        writer.write(content.encode() + b".\r\n")
-        return await _answered(reader, b"250")
-    finally:
-        writer.close()
-
-
-async def _answered(reader: asyncio.StreamReader, code: bytes) -> bool:
-    """Whether the next reply, of however many lines, has this code."""
-    while (line := await reader.readuntil(b"\n"))[3:4] == b"-":
-        pass
-    return line.startswith(code)

@@ -2,17 +2,14 @@
 
 import asyncio
 import imaplib
-import ssl
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 import pytest
 
 from chaos.attempts import Attempts
 from chaos.conftest import CATCH_UP_SECONDS
+from kit.idling import idling
 from kit.stack import Stack
-from mailstead_local.demo import Person
 from mailstead_local.ports import HOST
 
 pytestmark = [pytest.mark.xdist_group("chaos"), pytest.mark.timeout(120)]
@@ -21,14 +18,13 @@ pytestmark = [pytest.mark.xdist_group("chaos"), pytest.mark.timeout(120)]
 async def test_mail_flows_and_is_heard_of_in_time(victim: Stack) -> None:
     person = await victim.new_account()
     attempts = Attempts(victim, [person])
-    async with _idling(victim.ports.imap_tls, victim.client_context(), person) as reader:
+    async with idling(victim, person) as idler:
         victim.kill("nats")
         try:
             start = time.monotonic()
             await attempts.deliver(range(20), sessions=4)
             async with asyncio.timeout(CATCH_UP_SECONDS + 5):
-                while not (await reader.readline()).endswith(b" EXISTS\r\n"):
-                    pass
+                await idler.exists()
             print(f"without NATS: heard of {time.monotonic() - start:.1f} s after it was sent, told to be {CATCH_UP_SECONDS} s")
         finally:
             await asyncio.to_thread(victim.start, "nats")
@@ -49,17 +45,3 @@ async def test_services_start_without_nats(victim: Stack) -> None:
             assert imap.select("INBOX") == ("OK", [b"0"])
     finally:
         await asyncio.to_thread(victim.start, "nats")
-
-
-@asynccontextmanager
-async def _idling(port: int, context: ssl.SSLContext, person: Person) -> AsyncIterator[asyncio.StreamReader]:
-    """A connection in IDLE on INBOX; what comes on it is for the caller to read."""
-    reader, writer = await asyncio.open_connection(HOST, port, ssl=context)
-    try:
-        writer.write(b'a LOGIN "%s" "%s"\r\nb SELECT INBOX\r\nc IDLE\r\n' % (person.user.encode(), person.password.encode()))
-        async with asyncio.timeout(10):
-            while not (await reader.readline()).startswith(b"+ idling"):
-                pass
-        yield reader
-    finally:
-        writer.close()

@@ -133,11 +133,6 @@ class Protocol:
         """Whether anything was received that no event has used yet; before TLS begins nothing may be (RFC 9051 §6.2.1)."""
         return bool(self._buffer) or self._mode is not _Mode.LINE
 
-    @property
-    def line_waiting(self) -> bool:
-        """Whether a whole line is there, so that an answer may wait for the company of the next one."""
-        return self._mode is _Mode.LINE and self._buffer.find(b"\n", self._searched) >= 0
-
     def next_event(self) -> Event | None:
         """The next event, or None until more octets arrive."""
         while True:

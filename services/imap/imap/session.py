@@ -17,6 +17,7 @@ from mailstead.bus import Watch, Watcher
 from mailstead.model.failure import Failure, Refused
 from mailstead.ops.connection import Connection
 from mailstead.store.changes import Changes
+from mailstead.store.flag_changes import StoreResult
 from mailstead.store.ingest import Ingest
 from mailstead.store.mailboxes import Mailboxes, Opened
 from mailstead.store.messages import Messages
@@ -155,21 +156,26 @@ class Session:
 
     # ---- what changed
 
-    def changed_flags(self, modseq: int) -> None:
-        """The session made this modseq itself, and its client is told by the command."""
+    def changed_flags(self, result: StoreResult, *, silent: bool = False) -> None:
+        """The session changed flags itself, and the command tells its client; or the client knows, when it is `silent`."""
         view = self.selected.view
-        self.told.add(modseq)
-        if view.follows(modseq):
+        if not result.changed:
+            self.stale = self.stale or result.modseq > view.modseq
+        elif view.follows(result.modseq):
+            self.told.add(result.modseq)
             if self.watch is not None:
-                self.watch.seen(modseq)
+                self.watch.seen(result.modseq)
         else:
+            # Others came between. Of what they did to these very messages a silent STORE has not told: RFC 9051 §6.4.6.
+            if not silent:
+                self.told.add(result.modseq)
             self.stale = True
 
     async def catch_up(self, *, expunge: bool, look: bool = False) -> None:
         """Tell the client what changed in its mailbox, if anything may have; with `look`, find out.
 
-        Without `expunge`, no sequence number may change (RFC 9051 §7.5.1). Raises Leave when the mailbox is gone, and
-        Refused(UNAVAILABLE).
+        Without `expunge`, no sequence number may change (RFC 9051 §7.5.1). Raises Leave when the mailbox is gone, or what was
+        expunged since the last look can no longer be told, and Refused(UNAVAILABLE).
         """
         if not isinstance(self.state, Selected):
             return
@@ -185,6 +191,8 @@ class Session:
                     raise Leave(Ending.MAILBOX_GONE, "the selected mailbox was deleted") from refused
                 self.stale = True
                 raise
+            if not delta.complete:
+                raise Leave(Ending.OUTDATED, "this session was asleep for too long, please select the mailbox again")
             untagged = view.apply(delta, expunge=expunge, told=self.told)
             if self.watch is not None:
                 self.watch.seen(view.modseq)

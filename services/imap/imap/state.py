@@ -52,6 +52,7 @@ class Ending(Enum):
     TOO_MANY_FAILURES = "too_many_failures"
     DRAINED = "drained"
     MAILBOX_GONE = "mailbox_gone"
+    OUTDATED = "outdated"
     FAILED = "failed"
 
 

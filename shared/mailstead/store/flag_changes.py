@@ -45,11 +45,15 @@ class FlagRow:
 
 @dataclass(frozen=True, slots=True)
 class StoreResult:
-    """The mailbox's modseq after the change, all addressed messages as they are now, and the UIDs that were refused."""
+    """The mailbox's modseq after the change, all addressed messages as they are now, and the UIDs that were refused.
+
+    `changed`: whether anything did change, so that `modseq` was made by this; else it may be the work of others.
+    """
 
     modseq: int
     rows: list[FlagRow]
     modified: list[int]
+    changed: bool
 
 
 @lru_cache
@@ -89,6 +93,6 @@ async def change_flags(
             come.add(system, 0)
             gone.add(old_system, 0)
     if not come.messages:
-        return StoreResult(mailbox.highest_modseq, result, modified)
+        return StoreResult(mailbox.highest_modseq, result, modified, False)
     await advance(connection, mailbox, modseq, come, gone)
-    return StoreResult(modseq, result, modified)
+    return StoreResult(modseq, result, modified, True)

@@ -151,7 +151,7 @@ class Messages:
         `StoreResult.rows` tells all messages addressed as they now are, `modified` those that fail `unchanged_since`
         (RFC 7162 §3.1.3). Raises Refused(NO_SUCH_MAILBOX).
         """
-        total = StoreResult(0, [], [])
+        total = StoreResult(0, [], [], False)
         for at in range(0, len(uids), CHUNK):
 
             async def work(connection: Connection, page: Sequence[int] = uids[at : at + CHUNK]) -> tuple[StoreResult, Mailbox]:
@@ -160,7 +160,9 @@ class Messages:
 
             result, before = await self._database.transact("store flags", work)
             self._tell(before, result.modseq)
-            total = StoreResult(result.modseq, total.rows + result.rows, total.modified + result.modified)
+            total = StoreResult(
+                result.modseq, total.rows + result.rows, total.modified + result.modified, total.changed or result.changed
+            )
         return total
 
     async def copy(self, account_id: int, mailbox_id: int, uids: Sequence[int], target_id: int) -> Copied:

@@ -7,12 +7,12 @@ of rows and one batch of bodies, whatever is asked.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 from imap.commands.targets import spans_of
-from imap.fetch_plan import Extent, FetchPlan, Octets, header_part, locate, plan
-from imap.grammar.fetch import Attribute, Section
+from imap.fetch_plan import Extent, FetchPlan, Located, Octets, header_part, locate, plan
+from imap.grammar.fetch import Attribute
 from imap.grammar.requests import Fetch
 from imap.response import Reply, no, ok
 from imap.session import BrokenOff, Session
@@ -79,11 +79,12 @@ async def _fetch_flags(session: Session, planned: FetchPlan, pages: Iterable[Pag
     def read(uids: Sequence[int]) -> Coroutine[Any, Any, list[FlagRow]]:
         return session.backend.messages.flags(selected.account.account_id, selected.mailbox_id, uids)
 
-    async for (numbers, uids), rows in _ahead(pages, read):
-        render = planned.light_head.render
-        await _send(session, b"".join([render(number, row) + b")\r\n" for number, row in _numbered(numbers, uids, rows)]))
-        told += len(rows)
-        missing += len(uids) - len(rows)
+    render = planned.light_head.render
+    async with contextlib.aclosing(_ahead(pages, read)) as read_pages:
+        async for (numbers, uids), rows in read_pages:
+            await _send(session, b"".join([render(number, row) + b")\r\n" for number, row in _numbered(numbers, uids, rows)]))
+            told += len(rows)
+            missing += len(uids) - len(rows)
     return told, missing
 
 
@@ -95,16 +96,17 @@ async def _fetch_rows(session: Session, planned: FetchPlan, pages: Iterable[Page
     def read(uids: Sequence[int]) -> Coroutine[Any, Any, list[Summary]]:
         return session.backend.messages.summaries(selected.account.account_id, selected.mailbox_id, uids, planned.want)
 
-    async for (numbers, uids), rows in _ahead(pages, read):
-        newly_seen = await _mark_seen(session, rows) if marks_seen else frozenset[int]()
-        numbered = _numbered(numbers, uids, rows)
-        if planned.sections:
-            await _send_with_sections(session, planned, numbered, newly_seen)
-        else:
-            render = planned.head.render
-            await _send(session, b"".join([render(number, row) + b")\r\n" for number, row in numbered]))
-        told += len(rows)
-        missing += len(uids) - len(rows)
+    render = planned.head.render
+    async with contextlib.aclosing(_ahead(pages, read)) as read_pages:
+        async for (numbers, uids), rows in read_pages:
+            newly_seen = await _mark_seen(session, rows) if marks_seen else frozenset[int]()
+            numbered = _numbered(numbers, uids, rows)
+            if planned.sections:
+                await _send_with_sections(session, planned, numbered, newly_seen)
+            else:
+                await _send(session, b"".join([render(number, row) + b")\r\n" for number, row in numbered]))
+            told += len(rows)
+            missing += len(uids) - len(rows)
     return told, missing
 
 
@@ -115,7 +117,9 @@ def _numbered(numbers: Sequence[int], uids: Sequence[int], rows: Sequence[Row]) 
     return [(number_of[row.uid], row) for row in rows]
 
 
-async def _ahead(pages: Iterable[Page], read: Callable[[Sequence[int]], Coroutine[Any, Any, R]]) -> AsyncIterator[tuple[Page, R]]:
+async def _ahead(
+    pages: Iterable[Page], read: Callable[[Sequence[int]], Coroutine[Any, Any, R]]
+) -> AsyncGenerator[tuple[Page, R], None]:
     """Each page with what was read of it; the next one is being read while the caller works on this one."""
     following: tuple[Page, asyncio.Task[R]] | None = None
     try:
@@ -126,7 +130,7 @@ async def _ahead(pages: Iterable[Page], read: Callable[[Sequence[int]], Coroutin
         if following is not None:
             yield following[0], await following[1]
     finally:
-        if following is not None and not following[1].done():
+        if following is not None:
             following[1].cancel()
             with contextlib.suppress(asyncio.CancelledError, Refused):
                 await following[1]
@@ -146,7 +150,7 @@ async def _mark_seen(session: Session, rows: Sequence[Summary]) -> frozenset[int
         if row.uid in now:
             row.system_flags, row.modseq = int(now[row.uid].flags.system), now[row.uid].modseq
             row.keywords = list(now[row.uid].flags.keywords)
-    session.changed_flags(result.modseq)
+    session.changed_flags(result)
     return frozenset(now)
 
 
@@ -166,38 +170,45 @@ async def _send_with_sections(
     bodies = session.backend.messages.read_many(small)
     for number, row in rows:
         whole = (await anext(bodies))[1] if planned.reads_bodies and row.size <= WHOLE else None
+        # All that can fail comes first: a line that has begun can only be finished.
+        located = [(section.label, await _at_hand(session, locate(section, row), row, whole)) for section in planned.sections]
         head = planned.head_with_flags if row.uid in newly_seen else planned.head
         separator = b"" if head.empty else b" "
         await _send(session, head.render(number, row))
-        for section in planned.sections:
+        for label, octets in located:
             await _send(session, separator)
-            await _send_section(session, section, row, whole)
+            await _send_section(session, label, octets, row, whole)
             separator = b" "
         await _send(session, b")\r\n")
 
 
-async def _send_section(session: Session, section: Section, row: Summary, whole: bytes | None) -> None:
-    """`whole` is BODY[] where it was read already."""
-    match locate(section, row):
-        case None:
-            await _send(session, section.label + b" NIL")
-        case Octets(data):
-            await _send(session, b"%b {%d}\r\n%b" % (section.label, len(data), data))
-        case Extent(start, stop, None):
-            if whole is not None:
-                await _send(session, b"%b {%d}\r\n" % (section.label, stop - start))
-                await _send(session, whole[start:stop] if (start, stop) != (0, len(whole)) else whole)
-            else:
-                await _stream(session, section, row, start, stop)
-        case Extent(start, stop, fields):
+async def _at_hand(session: Session, located: Located, row: Summary, whole: bytes | None) -> Located:
+    """`located` with the header fields that it names. `whole` is BODY[] where it was read already. Raises Refused."""
+    match located:
+        case Extent(start, stop, fields) if fields is not None:
             header = whole[start:stop] if whole is not None else await _read(session, row, start, stop)
-            data = header_part(fields or section, header)
-            await _send(session, b"%b {%d}\r\n%b" % (section.label, len(data), data))
+            return Octets(header_part(fields, header))
+        case _:
+            return located
 
 
-async def _stream(session: Session, section: Section, row: Summary, start: int, stop: int) -> None:
+async def _send_section(session: Session, label: bytes, octets: Located, row: Summary, whole: bytes | None) -> None:
+    match octets:
+        case None:
+            await _send(session, label + b" NIL")
+        case Octets(data):
+            await _send(session, b"%b {%d}\r\n" % (label, len(data)))
+            await _send(session, data)
+        case Extent(start, stop) if whole is not None:
+            await _send(session, b"%b {%d}\r\n" % (label, stop - start))
+            await _send(session, whole[start:stop])
+        case Extent(start, stop):
+            await _stream(session, label, row, start, stop)
+
+
+async def _stream(session: Session, label: bytes, row: Summary, start: int, stop: int) -> None:
     """Raises BrokenOff when the octets that were announced do not all come."""
-    await _send(session, b"%b {%d}\r\n" % (section.label, stop - start))
+    await _send(session, b"%b {%d}\r\n" % (label, stop - start))
     left = stop - start
     try:
         async for piece in session.backend.messages.read(row.source, start, stop - start):

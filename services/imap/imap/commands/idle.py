@@ -5,11 +5,15 @@ from imap.protocol import BadCommand
 from imap.response import Reply, bad, ok
 from imap.session import Leave, Session
 from imap.state import Ending
+from mailstead.model.failure import Refused
 from mailstead.ops.connection import IdleTimeout
+from mailstead.ops.logging import get_logger
 
 MAX_LINE = 100  # octets; the only line that is expected is DONE
 
 STILL_HERE = ok("Still here").render()
+
+log = get_logger()
 
 
 async def idle(session: Session, _request: Idle) -> Reply:
@@ -19,12 +23,20 @@ async def idle(session: Session, _request: Idle) -> Reply:
     session.backend.metrics.idling.inc()
     connection.idle_timeout = settings.imap_still_here_seconds
     try:
-        await session.catch_up(expunge=True, look=True)
+        await _tell(session, look=True)
         return await _until_done(session)
     finally:
         connection.idle_timeout = settings.imap_idle_seconds
         session.idling = False
         session.backend.metrics.idling.dec()
+
+
+async def _tell(session: Session, *, look: bool = False) -> None:
+    """What changed. While the store is away a client in IDLE hears nothing: the next look makes up for it."""
+    try:
+        await session.catch_up(expunge=True, look=look)
+    except Refused as refused:
+        log.warning("cannot look for changes", failure=refused.failure.value, reason=refused.detail)
 
 
 async def _until_done(session: Session) -> Reply:
@@ -42,7 +54,7 @@ async def _until_done(session: Session) -> Reply:
         if data is None:
             if connection.draining.is_set():
                 raise Leave(Ending.DRAINED, "this server is going down, please reconnect", "UNAVAILABLE")
-            await session.catch_up(expunge=True)
+            await _tell(session)
         elif data:
             session.protocol.feed(data)
         else:

@@ -26,7 +26,7 @@ async def store(session: Session, request: Store) -> Reply:
         )
         number_of = dict(zip(uids, numbers, strict=True))
         await session.send(_fetch_lines(session, request, result, number_of))
-        session.changed_flags(result.modseq)
+        session.changed_flags(result, silent=request.silent)
         modified += result.modified if request.by_uid else [number_of[uid] for uid in result.modified]
         missing += len(uids) - len(result.rows) - len(result.modified)
     if modified:

@@ -1,0 +1,92 @@
+"""What tests of a running IMAP service speak of: an account, a replica, what transcripts may name."""
+
+from base64 import b64encode
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from itertools import count
+
+from argon2 import PasswordHasher
+
+from imap.settings import ImapSettings
+from mailstead.model.address import Address
+from mailstead.ops.lifecycle import Runtime
+from mailstead.store.delivery import Delivery, LocalCopy
+from mailstead.store.engine import Database
+from mailstead.store.ingest import Ingest
+from mailstead.store.provisioning import Provisioning
+from mailstead.wire.message import parse_message
+
+DOMAIN = "a.test"
+PASSWORD = "correct-horse"
+CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+
+_numbers = count(1)
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody with an account and the password PASSWORD."""
+
+    account_id: int
+    tenant_id: int
+    address: str
+
+    def variables(self) -> dict[str, str]:
+        """For transcripts."""
+
+        def base64(text: str) -> str:
+            return b64encode(text.encode()).decode()
+
+        return {
+            "user": self.address,
+            "password": PASSWORD,
+            "plain": base64(f"\0{self.address}\0{PASSWORD}"),
+            "wrong_plain": base64(f"\0{self.address}\0wrong"),
+            "other_plain": base64(f"bob@a.test\0{self.address}\0{PASSWORD}"),
+            "user64": base64(self.address),
+            "password64": base64(PASSWORD),
+        }
+
+
+@dataclass(frozen=True)
+class House:
+    """A domain whose accounts tests make as they need them; `owner` is the database with all rights, to arrange and to look."""
+
+    owner: Database
+
+    async def person(self, quota: int = 0) -> Person:
+        """Somebody with nothing in any mailbox."""
+        address = Address.parse(f"user{next(_numbers)}@{DOMAIN}")
+        row = await Provisioning(self.owner).create_account(address, CHEAP.hash(PASSWORD), quota)
+        return Person(row.account_id, row.tenant_id, row.address)
+
+    async def fill(self, person: Person, messages: Sequence[bytes], mailbox: str = "INBOX") -> None:
+        """File these messages, in order."""
+        async with Ingest(self.owner, announce=lambda _: None) as ingest:
+            for message in messages:
+                copy = LocalCopy(person.account_id, person.tenant_id, mailbox)
+                await ingest.deliver(Delivery("test", parse_message(message), (copy,)))
+
+
+@dataclass(frozen=True)
+class Replica:
+    """A running copy of the service."""
+
+    settings: ImapSettings
+    runtime: Runtime
+
+    @property
+    def port(self) -> int:
+        return self.settings.imap_port
+
+    @property
+    def tls_port(self) -> int:
+        return self.settings.imap_tls_port
+
+    def counted(self, metric: str, **labels: str) -> float:
+        """A figure of its metrics."""
+        return self.runtime.registry.get_sample_value(metric, labels) or 0.0
+
+
+StartReplica = Callable[..., AbstractAsyncContextManager[Replica]]

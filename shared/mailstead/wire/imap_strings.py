@@ -7,7 +7,8 @@ MAX_QUOTED = 1000  # octets; longer strings go out as literals
 
 _QUOTABLE = re.compile(rb"[\x01-\x09\x0b\x0c\x0e-\x7f]*")
 _ATOM = re.compile(rb"[!#$&'+\-./0-9:;<=>?@A-Z\[\]^_`a-z|}~,]+")  # ASTRING-CHAR
-_SHIFTED = re.compile(rb"&([^-]*)-")
+_SHIFTED = re.compile(rb"&([A-Za-z0-9+,]*)-")
+_NOT_UTF7 = re.compile(rb"[^\x20-\x7e]|&(?![A-Za-z0-9+,]*-)")
 _NOT_DIRECT = re.compile(r"[^ -~]+")
 
 
@@ -46,8 +47,8 @@ def decode_mailbox_name(encoded: bytes) -> str:
         octets = binascii.a2b_base64(match[1].replace(b",", b"/") + b"=" * (-len(match[1]) % 4), strict_mode=True)
         return octets.decode("utf-16-be").encode()
 
+    if _NOT_UTF7.search(encoded):
+        raise ValueError("not modified UTF-7")
     if b"&" not in encoded:
         return encoded.decode("ascii")
-    if re.search(rb"&[^-]*$", encoded) or re.search(rb"[^\x20-\x7e]", encoded):
-        raise ValueError("not modified UTF-7")
     return _SHIFTED.sub(direct, encoded).decode()

@@ -1,0 +1,99 @@
+"""The queue's leases (promise D3): who works on what, who may settle it, and the report that goes with it."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from mailstead.model.failure import Failure, Refused
+from mailstead.store.engine import Database
+from mailstead.store.ingest import Ingest
+from mailstead.store.mailboxes import Mailboxes
+from mailstead.store.queue import Attempt, Leased, Outcome, Queue, RecipientOutcome
+from store.builders import Account, delivery, outgoing
+
+MINUTE = timedelta(minutes=1)
+GONE = timedelta(seconds=0)  # a lease that has run out by the next statement
+ATTEMPT = Attempt("mx.test", "192.0.2.1", None, datetime(2026, 11, 23, tzinfo=UTC), 0.1)
+
+
+async def queued(ingest: Ingest, account: Account, *addresses: str) -> None:
+    await ingest.deliver(delivery(queued=(outgoing(account, *addresses),)))
+
+
+def delivered(leased: Leased) -> list[RecipientOutcome]:
+    return [RecipientOutcome(recipient.number, Outcome.DELIVERED, "2.0.0", "250 ok") for recipient in leased.recipients]
+
+
+async def test_one_lease_takes_a_domain_of_a_message(queue: Queue, ingest: Ingest, alice: Account) -> None:
+    await queued(ingest, alice, "a@one.test", "b@two.test", "c@one.test")
+    leases = await queue.claim("worker", 10, MINUTE)
+    assert {(lease.domain, tuple(r.address for r in lease.recipients)) for lease in leases} == {
+        ("one.test", ("a@one.test", "c@one.test")),
+        ("two.test", ("b@two.test",)),
+    }
+    assert await queue.claim("another", 10, MINUTE) == []
+
+
+async def test_workers_that_claim_at_once_never_share(queue: Queue, ingest: Ingest, alice: Account) -> None:
+    for number in range(60):
+        await queued(ingest, alice, f"a@d{number}.test")
+    claims = await asyncio.gather(*(queue.claim(f"worker {n}", 10, MINUTE) for n in range(8)))
+    taken = [(lease.queue_id, recipient.number) for claim in claims for lease in claim for recipient in lease.recipients]
+    assert len(taken) == len(set(taken)) > 0
+
+
+async def test_a_dead_workers_lease_runs_out(queue: Queue, ingest: Ingest, alice: Account) -> None:
+    await queued(ingest, alice, "a@one.test")
+    (dead,) = await queue.claim("dead", 10, GONE)
+    (taken_over,) = await queue.claim("heir", 10, MINUTE)
+    assert taken_over.recipients[0].fence > dead.recipients[0].fence
+    assert not await queue.renew(dead, MINUTE)
+    assert await queue.renew(taken_over, MINUTE)
+
+
+async def test_a_lost_lease_settles_nothing(
+    queue: Queue, ingest: Ingest, alice: Account, mailboxes: Mailboxes, owner_db: Database
+) -> None:
+    """Neither the outcome, nor the attempt, nor the report that was to go with them."""
+    await queued(ingest, alice, "a@one.test")
+    (dead,) = await queue.claim("dead", 10, GONE)
+    (heir,) = await queue.claim("heir", 10, MINUTE)
+    with pytest.raises(Refused) as refused:
+        await queue.settle(dead, delivered(dead), ATTEMPT, delivery(alice.copy()))
+    assert refused.value.failure is Failure.CONFLICT
+    assert (await mailboxes.get(alice.account_id, "INBOX")).messages == 0
+    row = await owner_db.fetchrow("look", "SELECT count(*) AS attempts FROM queue_attempts")
+    assert row is not None and row["attempts"] == 0
+    await queue.settle(heir, delivered(heir), ATTEMPT, delivery(alice.copy()))
+    assert (await mailboxes.get(alice.account_id, "INBOX")).messages == 1
+    assert (await queue.counts()).leased == 0
+
+
+async def test_a_report_that_cannot_be_filed_settles_nothing(queue: Queue, ingest: Ingest, alice: Account) -> None:
+    await queued(ingest, alice, "a@one.test")
+    (lease,) = await queue.claim("worker", 10, MINUTE)
+    with pytest.raises(Refused) as refused:
+        await queue.settle(lease, delivered(lease), ATTEMPT, delivery(alice.copy("Gone")))
+    assert refused.value.failure is Failure.NO_SUCH_MAILBOX
+    assert (await queue.counts()).leased == 1
+    await queue.settle(lease, delivered(lease), ATTEMPT)
+    assert (await queue.counts()).leased == 0
+
+
+async def test_what_is_given_back_is_due_at_once(queue: Queue, ingest: Ingest, alice: Account) -> None:
+    await queued(ingest, alice, "a@one.test")
+    (lease,) = await queue.claim("leaving", 10, MINUTE)
+    await queue.release(lease)
+    (again,) = await queue.claim("staying", 10, MINUTE)
+    assert again.recipients[0].attempts == 0
+
+
+async def test_a_deferred_recipient_waits_for_its_time(queue: Queue, ingest: Ingest, alice: Account) -> None:
+    await queued(ingest, alice, "a@one.test")
+    (lease,) = await queue.claim("worker", 10, MINUTE)
+    until = datetime.now(UTC) + timedelta(hours=1)
+    later = [RecipientOutcome(r.number, Outcome.DEFERRED, "4.2.0", "450 later", until) for r in lease.recipients]
+    await queue.settle(lease, later, ATTEMPT)
+    assert await queue.claim("worker", 10, MINUTE) == []
+    assert await queue.next_due() == until

@@ -1,6 +1,7 @@
 """The modseq delta: what changed in a mailbox since a moment that a session knows (promise P6).
 
-IMAP's NOOP, IDLE, NOTIFY and QRESYNC and POP3's snapshot all read this one query.
+IMAP's NOOP and IDLE, and whatever else keeps a session up to date, read this one query. A POP3 maildrop is a snapshot for as long
+as its session lasts, and needs none.
 """
 
 from collections.abc import Sequence

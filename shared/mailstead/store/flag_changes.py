@@ -17,17 +17,18 @@ _KEYWORDS = {
     FlagChange.REMOVE: """coalesce((SELECT array_agg(have) FROM unnest(keywords) AS have
         WHERE lower(have) NOT IN (SELECT lower(k) FROM unnest($6::text[]) AS k)), '{}')""",
 }
+# The same rows are addressed twice rather than joined: with a mailbox that PostgreSQL has no statistics of yet, a join of each
+# addressed row with each is what it would choose. Both parts see the rows as they were; the mailbox is held, nobody else changes
+# them meanwhile.
 _CHANGE = """
-WITH addressed AS (
-    SELECT uid, flags AS old_flags, keywords AS old_keywords, modseq, {system} AS flags,
-           CASE WHEN {untouched} THEN keywords ELSE {keywords} END AS keywords
+WITH decided AS (
+    SELECT uid, modseq, flags AS old_flags, {system} AS flags, {keywords} AS keywords, modseq <= $7::bigint AS allowed,
+           ({system}, {keywords}) IS DISTINCT FROM (flags, keywords) AS differs
     FROM messages WHERE account_id = $1 AND mailbox_id = $2 AND uid = ANY($3::bigint[])
-), decided AS (
-    SELECT *, modseq <= $7::bigint AS allowed, (flags, keywords) IS DISTINCT FROM (old_flags, old_keywords) AS differs
-    FROM addressed
 ), changed AS (
-    UPDATE messages m SET flags = d.flags, keywords = d.keywords, modseq = $4 FROM decided d
-    WHERE m.account_id = $1 AND m.mailbox_id = $2 AND m.uid = d.uid AND d.allowed AND d.differs
+    UPDATE messages SET flags = {system}, keywords = {keywords}, modseq = $4
+    WHERE account_id = $1 AND mailbox_id = $2 AND uid = ANY($3::bigint[]) AND modseq <= $7::bigint
+      AND ({system}, {keywords}) IS DISTINCT FROM (flags, keywords)
 )
 SELECT uid, modseq, old_flags, flags, keywords, allowed, differs FROM decided ORDER BY uid
 """
@@ -60,7 +61,8 @@ class StoreResult:
 def _sql(change: FlagChange) -> str:
     # The common STORE names system flags only: then no row computes a set of keywords.
     untouched = "false" if change is FlagChange.REPLACE else "cardinality($6::text[]) = 0"
-    return _CHANGE.format(system=_SYSTEM[change], untouched=untouched, keywords=_KEYWORDS[change])
+    keywords = f"CASE WHEN {untouched} THEN keywords ELSE {_KEYWORDS[change]} END"
+    return _CHANGE.format(system=_SYSTEM[change], keywords=keywords)
 
 
 async def change_flags(

@@ -1,5 +1,7 @@
 """One database role for each service, with the least it needs (promise S5), as a table that `migrate` applies.
 
+`outbox` and `limits` are open to no role yet: a right is given with the first service that uses it.
+
 The roles cannot log in until a deployer gives them LOGIN and a password; migrations and grants run as the owner.
 """
 

@@ -101,6 +101,33 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("name", name=op.f("leases_pkey")),
     )
     op.create_table(
+        "limits",
+        sa.Column("scope", sa.Text(), nullable=False, comment="what is limited"),
+        sa.Column(
+            "subject", sa.Text(), nullable=False, comment="whom or what it is counted for: an account, a network, a domain"
+        ),
+        sa.Column("tokens", sa.Double(), nullable=False, comment="left at `refilled_at`"),
+        sa.Column("granted", sa.Integer(), nullable=False, comment="by the last request"),
+        sa.Column("refilled_at", sa.TIMESTAMP(timezone=True), nullable=False),
+        sa.CheckConstraint("tokens >= 0 and granted >= 0", name=op.f("limits_tokens_check")),
+        sa.PrimaryKeyConstraint("scope", "subject", name=op.f("limits_pkey")),
+    )
+    op.create_table(
+        "outbox",
+        sa.Column(
+            "account_id", sa.BigInteger(), nullable=False, comment="whose event it is; no foreign key: it outlives the account"
+        ),
+        sa.Column("entry_id", sa.Uuid(), nullable=False),
+        sa.Column("topic", sa.Text(), nullable=False),
+        sa.Column("payload", sa.LargeBinary(), nullable=False, comment="what the receiver is sent"),
+        sa.Column("due_at", sa.TIMESTAMP(timezone=True), nullable=False),
+        sa.Column("leased_by", sa.Text(), nullable=True),
+        sa.Column("fence", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("attempts", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.PrimaryKeyConstraint("account_id", "entry_id", name=op.f("outbox_pkey")),
+    )
+    op.create_index("outbox_due_at_idx", "outbox", ["due_at"], unique=False)
+    op.create_table(
         "queue_messages",
         sa.Column("queue_id", sa.Uuid(), nullable=False),
         sa.Column("tenant_id", sa.BigInteger(), nullable=False),

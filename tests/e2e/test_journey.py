@@ -5,6 +5,7 @@ import imaplib
 import poplib
 import smtplib
 from email.message import EmailMessage
+from email.policy import SMTP
 from typing import Any
 
 from kit.dns import DnsServer
@@ -108,3 +109,20 @@ async def test_to_a_domain_that_does_not_exist(stack: Stack, dns_server: DnsServ
     (report,) = await asyncio.to_thread(imap_inbox, stack, alice)
     assert report.startswith(b"Return-Path: <>\r\n")
     assert b"Final-Recipient: rfc822; bob@nowhere.test\r\nAction: failed\r\nStatus: 5.1.2\r\n" in report
+
+
+async def test_success_is_told_when_it_was_asked_for(stack: Stack) -> None:
+    alice, bob = await stack.new_account(), await stack.new_account()
+
+    def send() -> None:
+        with smtplib.SMTP_SSL(HOST, stack.ports.submission_tls, context=stack.client_context()) as smtp:
+            smtp.login(alice.user, alice.password)
+            mail, rcpt = ["ENVID=env1", "RET=HDRS"], ["NOTIFY=SUCCESS,FAILURE"]
+            assert smtp.sendmail(alice.user, [bob.user], written(alice, bob.user).as_bytes(policy=SMTP), mail, rcpt) == {}
+
+    await asyncio.to_thread(send)
+    (report,) = await asyncio.to_thread(imap_inbox, stack, alice)
+    assert len(await asyncio.to_thread(imap_inbox, stack, bob)) == 1
+    assert report.startswith(b"Return-Path: <>\r\n")
+    assert b"Original-Envelope-Id: env1\r\n" in report
+    assert b"Final-Recipient: rfc822; " + bob.user.encode() + b"\r\nAction: delivered\r\nStatus: 2.0.0\r\n" in report

@@ -118,3 +118,19 @@ async def test_a_batch_of_copies_of_one_message(ingest: Ingest, strangers: list[
     await deliver_each(ingest, [delivery(account.copy(), content=content) for account in strangers])
     rows = await owner_db.fetch("look", "SELECT count(*) AS contents FROM contents")
     assert rows[0]["contents"] == 1
+
+
+async def test_a_report_stands_or_falls_with_what_it_tells_of(
+    ingest: Ingest, strangers: list[Account], mailboxes: Mailboxes, statements: list[str]
+) -> None:
+    sender, recipient, *_ = strangers
+    told = replace(delivery(recipient.copy()), report=delivery(sender.copy()))
+    for wrong in (replace(told, report=delivery(sender.copy("Gone"))), replace(told, copies=(recipient.copy("Gone"),))):
+        with pytest.raises(Refused):
+            await ingest.deliver(wrong)
+    statements.clear()
+    receipt = await ingest.deliver(told)
+    assert len(receipt.copies) == 1, "the receipt tells of the message, not of its report"
+    assert sum("INSERT INTO messages" in statement for statement in statements) == 1
+    counts = [(await mailboxes.get(account.account_id, "INBOX")).messages for account in (sender, recipient)]
+    assert counts == [1, 1]

@@ -27,9 +27,9 @@ from smtp_in.metrics import Metrics
 from smtp_in.policy import LocalTarget, RemoteTarget, undelivered
 from smtp_in.received import Additions, rewrite
 from smtp_in.replies import Reply
+from smtp_in.reports import INBOX, success_report
 from smtp_in.session import Transaction
 
-INBOX = "INBOX"
 PARSE_IN_THREAD = 256 * 1024  # octets; what is larger would hold up the loop for more than a few milliseconds
 COMMIT_SECONDS = 60.0  # a client waits 10 minutes for this reply (RFC 5321 §4.5.3.2.6)
 
@@ -120,7 +120,8 @@ class Acceptor(AbstractAsyncContextManager["Acceptor"]):
             parsed = await asyncio.get_running_loop().run_in_executor(self._threads, parse_message, content)
         else:
             parsed = parse_message(content)
-        await self._committer.deliver(_delivery(arrival, parsed, date))
+        report = success_report(arrival.transaction, arrival.account, arrival.hop.host, parsed, now)
+        await self._committer.deliver(_delivery(arrival, parsed, date, report))
         return replies.accepted(arrival.trace_id)
 
     def _additions(self, arrival: Arrival, date: str) -> Additions | None:
@@ -156,7 +157,7 @@ def _report(arrival: Arrival, reply: Reply, seconds: float, fault: Exception | N
             log.error("message not taken for an unforeseen reason", exc_info=fault, **fields)
 
 
-def _delivery(arrival: Arrival, content: Parsed, date: str) -> Delivery:
+def _delivery(arrival: Arrival, content: Parsed, date: str, report: Delivery | None) -> Delivery:
     """One copy for each mailbox with its own prefix, and one queue entry for all that leaves."""
     sender = arrival.transaction.sender
     local: dict[int, LocalTarget] = {}
@@ -177,7 +178,7 @@ def _delivery(arrival: Arrival, content: Parsed, date: str) -> Delivery:
         for target in local.values()
     )
     if not remote:
-        return Delivery(arrival.trace_id, content, copies)
+        return Delivery(arrival.trace_id, content, copies, report=report)
     assert arrival.account is not None  # only those who log in may write to other hosts
     only = next(iter(remote)) if len(remote) == 1 and not local else None
     outgoing = Outgoing(
@@ -189,4 +190,4 @@ def _delivery(arrival: Arrival, content: Parsed, date: str) -> Delivery:
         envelope_id=sender.envelope_id,
         return_full=sender.return_full,
     )
-    return Delivery(arrival.trace_id, content, copies, (outgoing,))
+    return Delivery(arrival.trace_id, content, copies, (outgoing,), report=report)

@@ -63,13 +63,17 @@ class Outgoing:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """All or nothing of it is kept. With `strict_quota` a copy that does not fit refuses the whole (APPEND asks for that)."""
+    """All or nothing of it is kept. With `strict_quota` a copy that does not fit refuses the whole (APPEND asks for that).
+
+    `report` tells its sender what became of it: both are filed, or neither.
+    """
 
     trace_id: str
     content: Parsed
     copies: tuple[LocalCopy, ...] = ()
     queued: tuple[Outgoing, ...] = ()
     strict_quota: bool = False
+    report: "Delivery | None" = None
 
     @property
     def size(self) -> int:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
+from itertools import pairwise
 from uuid import UUID
 
 from mailstead.events import Event, MailboxChanged, QueueFilled
@@ -191,16 +192,41 @@ async def file_batch(
     mailbox is waited for; otherwise its deliveries are answered `Held.LOCKED`. Database errors come as asyncpg raises them:
     then the transaction must be rolled back and nothing is filed.
     """
+    firsts, with_reports = _with_reports(deliveries)
+    blobs_staged = {(firsts[n], tenant_id): blob_id for (n, tenant_id), blob_id in (staged or {}).items()}
+    outcomes = await _file(connection, with_reports, firsts, keys, blobs_staged, wait_for_locks)
+    return [outcomes[first] for first in firsts]
+
+
+def _with_reports(deliveries: Sequence[Delivery]) -> tuple[list[int], list[Delivery]]:
+    """Each delivery and, right behind it, its report; and where each delivery is among them."""
+    firsts: list[int] = []
+    together: list[Delivery] = []
+    for delivery in deliveries:
+        firsts.append(len(together))
+        together += [delivery] if delivery.report is None else [delivery, delivery.report]
+    return firsts, together
+
+
+async def _file(
+    connection: Connection,
+    deliveries: Sequence[Delivery],
+    firsts: Sequence[int],
+    keys: TenantKeys,
+    staged: dict[tuple[int, int], UUID],
+    wait_for_locks: bool,
+) -> list[Outcome]:
     now = datetime.now(UTC)
     await keys.load(connection, {tenant_id for delivery in deliveries for tenant_id in delivery.tenants})
     mailboxes = await _lock(connection, deliveries, wait_for_locks)
     outcomes: list[Outcome] = [_admit(delivery, mailboxes) for delivery in deliveries]
     await _explain_missing(connection, deliveries, outcomes, mailboxes)
     await _hold_to_quota(connection, deliveries, outcomes)
+    _stand_together(outcomes, firsts)
     admitted = [n for n, outcome in enumerate(outcomes) if isinstance(outcome, Receipt)]
     if not admitted:
         return outcomes
-    blobs = await _keep(connection, [(n, deliveries[n]) for n in admitted], keys, staged or {})
+    blobs = await _keep(connection, [(n, deliveries[n]) for n in admitted], keys, staged)
     copies = [_file_rows(deliveries[n], n, mailboxes, blobs, now) for n in admitted]
     touched = [mailbox for mailbox in mailboxes.values() if mailbox.messages]
     if touched:
@@ -214,6 +240,14 @@ async def file_batch(
         # The events of a batch ride on its first receipt: they are told once.
         outcomes[n] = Receipt(tuple(stored), tuple(queue_ids.get(n, ())), tuple(events) if n == admitted[0] else ())
     return outcomes
+
+
+def _stand_together(outcomes: list[Outcome], firsts: Sequence[int]) -> None:
+    """What cannot be filed takes with it what belongs to it: a report, or what is reported on."""
+    for start, end in pairwise([*firsts, len(outcomes)]):
+        failed = next((outcome for outcome in outcomes[start:end] if not isinstance(outcome, Receipt)), None)
+        if failed is not None:
+            outcomes[start:end] = [failed] * (end - start)
 
 
 async def _lock(connection: Connection, deliveries: Sequence[Delivery], wait: bool) -> _Mailboxes:

@@ -6,7 +6,6 @@ Per batch, whatever its size: lock the mailboxes, keep contents, move counters a
 Lock order (promise D7): mailboxes by (account_id, mailbox_id), then contents by (tenant_id, hash).
 """
 
-import hmac
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from mailstead.model.ids import new_id
 from mailstead.store.delivery import Delivery, Outgoing, Receipt, Stored
 from mailstead.store.engine import Connection
 from mailstead.store.schema import CHUNK_SIZE
+from mailstead.store.tenant_keys import TenantKeys
 
 MAX_TEXT = 1000  # characters of a stored subject, sender or Message-ID
 MAX_IDENTIFIER = 1000  # octets of a stored Message-ID; an index row holds at most 2,704
@@ -115,29 +115,6 @@ class Held(Enum):
 
 
 Outcome = Receipt | Refused | Held
-
-
-class TenantKeys:
-    """The HMAC keys under which a tenant's content is shared, read once for each tenant: a key never changes."""
-
-    def __init__(self) -> None:
-        self._keys: dict[int, bytes] = {}
-
-    async def load(self, connection: Connection, tenants: set[int]) -> None:
-        """Raises Refused(UNAVAILABLE) when a tenant is not there."""
-        missing = tenants - self._keys.keys()
-        if not missing:
-            return
-        rows = await connection.fetch("SELECT tenant_id, content_key FROM tenants WHERE tenant_id = ANY($1)", list(missing))
-        self._keys.update((row["tenant_id"], row["content_key"]) for row in rows)
-        if missing - self._keys.keys():
-            raise Refused(Failure.UNAVAILABLE, f"no such tenant: {missing - self._keys.keys()}")
-
-    def hash(self, tenant_id: int, delivery: Delivery) -> bytes:
-        """HMAC-SHA-256 of all octets of the content under the tenant's key (promise S5)."""
-        mac = hmac.new(self._keys[tenant_id], delivery.content.header, "sha256")
-        mac.update(delivery.content.body)
-        return mac.digest()
 
 
 @dataclass(slots=True)

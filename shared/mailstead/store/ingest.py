@@ -17,7 +17,8 @@ from mailstead.model.failure import Failure, Refused
 from mailstead.model.ids import new_id
 from mailstead.store.delivery import Announce, Delivery, Receipt
 from mailstead.store.engine import Connection, Database, is_outage
-from mailstead.store.filing import Outcome, TenantKeys, file_batch, stage
+from mailstead.store.filing import Outcome, file_batch, stage
+from mailstead.store.tenant_keys import TenantKeys
 
 STAGE_ABOVE = 1024 * 1024  # octets; larger bodies go to the database ahead of their batch
 STAGE_STEP = 4 * 1024 * 1024  # octets in one short transaction

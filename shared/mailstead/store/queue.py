@@ -15,7 +15,8 @@ from mailstead.model.failure import Failure, Refused
 from mailstead.store.content import Source
 from mailstead.store.delivery import Announce, Delivery, Notify, Receipt
 from mailstead.store.engine import Connection, Database
-from mailstead.store.filing import TenantKeys, file_batch
+from mailstead.store.filing import file_batch
+from mailstead.store.tenant_keys import TenantKeys
 
 MAX_REPLY = 2000  # characters of a stored reply
 

@@ -37,7 +37,7 @@ def test_an_exception_is_one_line() -> None:
 
 
 def test_other_libraries_log_the_same_way() -> None:
-    (line,) = logged("logging.getLogger('some.library').warning('hello %s', 'there'); logging.getLogger('nats').info('chatter')")
+    (line,) = logged("logging.getLogger('somebody.else').warning('hello %s', 'there'); logging.getLogger('nats').info('chatter')")
     assert (line["event"], line["level"], line["service"]) == ("hello there", "warning", "imap")
 
 

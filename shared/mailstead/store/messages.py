@@ -225,9 +225,13 @@ class Messages:
 
             async def work(connection: Connection, page: list[int] = targets[at : at + CHUNK]) -> tuple[list[int], Mailbox]:
                 (mailbox,) = await lock_by_id(connection, account_id, mailbox_id)
-                buried = await bury(connection, mailbox, page, mailbox.highest_modseq + 1, actor=actor, reason=reason)
+                modseq = mailbox.highest_modseq + 1
+                # A client may have taken \Deleted back since the messages were chosen: it is looked at again under the lock.
+                buried = await bury(
+                    connection, mailbox, page, modseq, actor=actor, reason=reason, only_deleted=only_deleted
+                )
                 if buried.uids:
-                    await advance(connection, mailbox, mailbox.highest_modseq + 1, Counters(), buried.counters)
+                    await advance(connection, mailbox, modseq, Counters(), buried.counters)
                 return buried.uids, mailbox
 
             uids_gone, before = await self._database.transact("expunge", work)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
+from mailstead.model.flags import SystemFlag
 from mailstead.store.engine import Connection
 from mailstead.store.mailbox_row import Counters, Mailbox
 
@@ -22,6 +23,7 @@ SELECT uid, flags, size FROM gone ORDER BY uid
 """
 _BURY_ALL = _BURY.format("")
 _BURY_THESE = _BURY.format("AND uid = ANY($6::bigint[])")
+_BURY_DELETED = _BURY.format(f"AND uid = ANY($6::bigint[]) AND flags & {int(SystemFlag.DELETED)} <> 0")
 
 
 class Reason(Enum):
@@ -42,11 +44,24 @@ class Buried:
 
 
 async def bury(
-    connection: Connection, mailbox: Mailbox, uids: Sequence[int] | None, modseq: int, *, actor: str, reason: Reason
+    connection: Connection,
+    mailbox: Mailbox,
+    uids: Sequence[int] | None,
+    modseq: int,
+    *,
+    actor: str,
+    reason: Reason,
+    only_deleted: bool = False,
 ) -> Buried:
-    """Within a transaction that holds `mailbox`: expunge these messages, or all for None. The caller moves the counters."""
+    """Within a transaction that holds `mailbox`: expunge these messages, or all for None. The caller moves the counters.
+
+    With `only_deleted` those of `uids` stay that are not flagged \\Deleted by now.
+    """
     key = (mailbox.account_id, mailbox.mailbox_id, modseq, actor, reason.value)
-    rows = await (connection.fetch(_BURY_ALL, *key) if uids is None else connection.fetch(_BURY_THESE, *key, list(uids)))
+    if uids is None:
+        rows = await connection.fetch(_BURY_ALL, *key)
+    else:
+        rows = await connection.fetch(_BURY_DELETED if only_deleted else _BURY_THESE, *key, list(uids))
     counters = Counters()
     for row in rows:
         counters.add(row["flags"], row["size"])

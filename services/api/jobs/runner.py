@@ -63,11 +63,12 @@ class Runner:
             await asyncio.wait([work], timeout=self._lease_seconds / RENEWALS)
             started = loop.time()
             try:
-                if not await self._leases.renew(lease, self._lease_seconds):
-                    break
+                async with asyncio.timeout_at(good_until):  # a database that does not answer must not keep us past our lease
+                    if not await self._leases.renew(lease, self._lease_seconds):
+                        break
                 good_until = started + self._lease_seconds
-            except Refused as refused:
-                log.warning("cannot renew a job's lease", job=job.name, reason=refused.detail)
+            except (Refused, TimeoutError) as error:
+                log.warning("cannot renew a job's lease", job=job.name, reason=str(error))
         log.warning("lost a job's lease", job=job.name)
 
     async def _release(self, job: Job, lease: Lease) -> None:

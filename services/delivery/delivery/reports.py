@@ -9,6 +9,7 @@ from mailstead.store import content
 from mailstead.store.delivery import Delivery, LocalCopy, Notify, Outgoing, OutgoingRecipient
 from mailstead.store.directory import Directory
 from mailstead.store.engine import Database
+from mailstead.store.mailbox_row import INBOX
 from mailstead.store.queue import Leased
 from mailstead.wire.dsn import Report, render_dsn
 from mailstead.wire.message import parse_message
@@ -46,7 +47,7 @@ class Reporter:
         octets = render_dsn(report, original, whole=whole, message_id=f"{new_id().hex}@{self._hostname}", now=now)
         parsed = parse_message(octets)
         if recipient:
-            copy = LocalCopy(recipient.account_id, recipient.tenant_id, "INBOX", return_path(""))
+            copy = LocalCopy(recipient.account_id, recipient.tenant_id, INBOX, return_path(""))
             return Way.LOCAL, Delivery(new_trace_id(), parsed, copies=(copy,))
         # A report is sent with a null sender and asks for none about itself (RFC 3461 §5.2.2, RFC 5321 §6.1).
         to = OutgoingRecipient(report.sender, frozenset({Notify.NEVER}))

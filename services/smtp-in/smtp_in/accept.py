@@ -18,6 +18,7 @@ from typing import Protocol
 from mailstead.model.failure import Refused
 from mailstead.ops.logging import get_logger
 from mailstead.store.delivery import Delivery, LocalCopy, Outgoing, OutgoingRecipient, Receipt
+from mailstead.store.mailbox_row import INBOX
 from mailstead.store.passwords import AuthenticatedAccount
 from mailstead.wire.message import Parsed, parse_message
 from mailstead.wire.trace import Hop, date_time, received, return_path
@@ -27,7 +28,7 @@ from smtp_in.metrics import Metrics
 from smtp_in.policy import LocalTarget, RemoteTarget, undelivered
 from smtp_in.received import Additions, rewrite
 from smtp_in.replies import Reply
-from smtp_in.reports import INBOX, success_report
+from smtp_in.reports import success_report
 from smtp_in.session import Transaction
 
 PARSE_IN_THREAD = 256 * 1024  # octets; what is larger would hold up the loop for more than a few milliseconds

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from mailstead.model.ids import new_id, new_trace_id
 from mailstead.store.delivery import Delivery, LocalCopy, Notify
+from mailstead.store.mailbox_row import INBOX
 from mailstead.store.passwords import AuthenticatedAccount
 from mailstead.wire.dsn import Action, Report, ReportedRecipient, render_dsn
 from mailstead.wire.message import Parsed, parse_message
@@ -14,7 +15,6 @@ from mailstead.wire.trace import return_path
 from smtp_in.policy import LocalTarget
 from smtp_in.session import Transaction
 
-INBOX = "INBOX"
 DELIVERED = "2.0.0"  # RFC 3463 §3.1
 
 

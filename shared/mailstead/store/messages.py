@@ -227,9 +227,7 @@ class Messages:
                 (mailbox,) = await lock_by_id(connection, account_id, mailbox_id)
                 modseq = mailbox.highest_modseq + 1
                 # A client may have taken \Deleted back since the messages were chosen: it is looked at again under the lock.
-                buried = await bury(
-                    connection, mailbox, page, modseq, actor=actor, reason=reason, only_deleted=only_deleted
-                )
+                buried = await bury(connection, mailbox, page, modseq, actor=actor, reason=reason, only_deleted=only_deleted)
                 if buried.uids:
                     await advance(connection, mailbox, modseq, Counters(), buried.counters)
                 return buried.uids, mailbox

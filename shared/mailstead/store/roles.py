@@ -106,10 +106,11 @@ ROLES: tuple[Role, ...] = (
             "addresses": "SELECT",
             "mailboxes": "SELECT, UPDATE (floor_modseq)",
             "messages": "SELECT",
-            "expunged": "SELECT, UPDATE (expunged_at), DELETE",  # a row lock takes the right to change a column
-            "emails": "SELECT, UPDATE (email_id), DELETE",
+            "expunged": "SELECT, DELETE",
+            "emails": "SELECT, DELETE",
+            # a row lock takes the right to change a column
             "contents": "SELECT (tenant_id, hash, blob_id, size, header, referred_at), UPDATE (referred_at), DELETE",
-            "chunks": "SELECT, DELETE",  # the invariants measure them,
+            "chunks": "SELECT, DELETE",  # the invariants measure them
             "queue_messages": "SELECT, UPDATE (queued_at), DELETE",
             "queue_recipients": "SELECT, DELETE",
             "queue_attempts": "SELECT, DELETE",

@@ -21,7 +21,7 @@ async def search(session: Session, request: Search) -> Reply:
     modseq = None
     if uses_modseq(request.key):
         session.condstore = True  # RFC 7162 §3.1
-        modseq = await _highest_modseq(session, [uid for _, uid in known])
+        modseq = await _highest_modseq(session, _reported(request.returns, [uid for _, uid in known]))
     found = [pair[request.by_uid] for pair in known]
     if request.returns is None:
         await session.send(_search_line(found, modseq))
@@ -30,8 +30,15 @@ async def search(session: Session, request: Search) -> Reply:
     return ok("searched")
 
 
+def _reported(returns: frozenset[SearchReturn] | None, uids: list[int]) -> list[int]:
+    """Whose modseqs count: all that were found, unless only the first and the last are told (RFC 7162 §3.1.10)."""
+    if returns is None or not uids or returns & {SearchReturn.ALL, SearchReturn.COUNT}:
+        return uids
+    return [uids[at] for option, at in ((SearchReturn.MIN, 0), (SearchReturn.MAX, -1)) if option in returns]
+
+
 async def _highest_modseq(session: Session, uids: list[int]) -> int | None:
-    """Of the messages found (RFC 7162 §3.1.5); None when there are none."""
+    """Of these messages; None when there are none."""
     selected = session.selected
     if not uids:
         return None

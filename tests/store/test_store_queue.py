@@ -1,7 +1,10 @@
 """The queue's leases (promise D3): who works on what, who may settle it, and the report that goes with it."""
 
 import asyncio
+import random
+from collections import Counter
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 import pytest
 
@@ -68,6 +71,85 @@ async def test_a_lost_lease_settles_nothing(
     await queue.settle(heir, delivered(heir), ATTEMPT, delivery(alice.copy()))
     assert (await mailboxes.get(alice.account_id, "INBOX")).messages == 1
     assert (await queue.counts()).leased == 0
+
+
+async def test_a_lease_lost_in_part_settles_nothing(queue: Queue, ingest: Ingest, alice: Account, owner_db: Database) -> None:
+    """One of two recipients went to another worker: the outcome of neither is written."""
+    await queued(ingest, alice, "a@one.test", "b@one.test")
+    (lease,) = await queue.claim("slow", 10, MINUTE)
+    await owner_db.execute("arrange", "UPDATE queue_recipients SET due_at = now() WHERE number = 1")
+    (part,) = await queue.claim("quick", 10, MINUTE)
+    assert [recipient.number for recipient in part.recipients] == [1]
+    assert not await queue.renew(lease, MINUTE)
+    with pytest.raises(Refused) as refused:
+        await queue.settle(lease, delivered(lease), ATTEMPT)
+    assert refused.value.failure is Failure.CONFLICT
+    assert (await queue.counts()).leased == 2
+    await queue.release(lease)
+    assert (await queue.counts()).leased == 1, "what is still ours can be given back, what is not stays with its worker"
+    await queue.settle(part, delivered(part), ATTEMPT)
+
+
+async def test_a_renewed_lease_goes_on(queue: Queue, ingest: Ingest, alice: Account) -> None:
+    await queued(ingest, alice, "a@one.test")
+    (lease,) = await queue.claim("worker", 10, timedelta(seconds=1))
+    for _ in range(3):
+        assert await queue.renew(lease, MINUTE)
+    due = await queue.next_due()
+    assert due is not None and due > lease.leased_until + timedelta(seconds=30)
+
+
+async def test_a_settled_recipient_is_settled_once(queue: Queue, ingest: Ingest, alice: Account) -> None:
+    """A worker that did not hear of its own commit tries again."""
+    await queued(ingest, alice, "a@one.test")
+    (lease,) = await queue.claim("worker", 10, MINUTE)
+    await queue.settle(lease, delivered(lease), ATTEMPT, delivery(alice.copy()))
+    with pytest.raises(Refused) as refused:
+        await queue.settle(lease, delivered(lease), ATTEMPT, delivery(alice.copy()))
+    assert refused.value.failure is Failure.CONFLICT
+    assert await queue.next_due() is None
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_workers_that_die_and_workers_that_live(
+    queue: Queue, ingest: Ingest, alice: Account, mailboxes: Mailboxes, owner_db: Database, seed: int
+) -> None:
+    """Each recipient is settled exactly once and its report filed exactly once, whoever held its lease in between (D3)."""
+    chance = random.Random(seed)
+    for number in range(40):
+        await queued(ingest, alice, *(f"{user}@d{number % 7}.test" for user in "abc"[: 1 + number % 3]))
+    settled = Counter[tuple[UUID, int]]()
+    reports = 0
+
+    async def worker(name: str) -> None:
+        nonlocal reports
+        while (await queue.next_due()) is not None:
+            for lease in await queue.claim(name, chance.randint(1, 5), chance.choice([GONE, MINUTE])):
+                if lease.leased_until < datetime.now(UTC) and chance.random() < 0.5:
+                    continue  # dies; the lease has run out already
+                try:
+                    await queue.settle(lease, delivered(lease), ATTEMPT, delivery(alice.copy()))
+                except Refused as refused:
+                    assert refused.failure is Failure.CONFLICT, refused
+                else:
+                    reports += 1
+                    settled.update((lease.queue_id, recipient.number) for recipient in lease.recipients)
+
+    await asyncio.gather(*(worker(f"worker {n}") for n in range(4)))
+    row = await owner_db.fetchrow(
+        "look",
+        """SELECT count(*) AS n, count(*) FILTER (WHERE state = 'delivered' AND attempts = 1 AND leased_by IS NULL) AS once,
+                  (SELECT count(*) FROM queue_attempts) AS attempts FROM queue_recipients""",
+    )
+    assert row is not None and row["n"] == row["once"] == row["attempts"] == len(settled) == settled.total()
+    assert (await mailboxes.get(alice.account_id, "INBOX")).messages == reports
+
+
+async def test_domains_that_are_to_be_avoided(queue: Queue, ingest: Ingest, alice: Account) -> None:
+    for number in range(5):
+        await queued(ingest, alice, "a@busy.test", f"a@free{number}.test")
+    leases = await queue.claim("worker", 10, MINUTE, avoid_domains=["busy.test"])
+    assert sorted(lease.domain for lease in leases) == [f"free{number}.test" for number in range(5)]
 
 
 async def test_a_report_that_cannot_be_filed_settles_nothing(queue: Queue, ingest: Ingest, alice: Account) -> None:

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from mailstead.model.flags import FlagChange, Flags, SystemFlag
+from mailstead.model.failure import Failure, Refused
+from mailstead.model.flags import MAX_KEYWORDS, FlagChange, Flags, SystemFlag
 from mailstead.store.engine import Connection
 from mailstead.store.mailbox_row import Counters, Mailbox, advance
 
@@ -68,7 +69,7 @@ def _sql(change: FlagChange) -> str:
 async def change_flags(
     connection: Connection, mailbox: Mailbox, uids: Sequence[int], change: FlagChange, flags: Flags, unchanged_since: int | None
 ) -> StoreResult:
-    """Within a transaction that holds `mailbox`."""
+    """Within a transaction that holds `mailbox`. Raises Refused(TOO_MANY) when a message would have too many keywords."""
     modseq = mailbox.highest_modseq + 1
     rows = await connection.fetch(
         _sql(change),
@@ -92,6 +93,8 @@ async def change_flags(
         now = known.get(key) or known.setdefault(key, Flags(SystemFlag(system), key[1]))
         result.append(FlagRow(uid, modseq if differs else old_modseq, now))
         if differs:
+            if len(keywords) > MAX_KEYWORDS:
+                raise Refused(Failure.TOO_MANY, f"{len(keywords)} keywords on one message")
             come.add(system, 0)
             gone.add(old_system, 0)
     if not come.messages:

@@ -1,8 +1,9 @@
 """What tests of a running IMAP service speak of: an account, a replica, what transcripts may name."""
 
+import asyncio
 from base64 import b64encode
-from collections.abc import Callable, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from itertools import count
 
@@ -90,3 +91,36 @@ class Replica:
 
 
 StartReplica = Callable[..., AbstractAsyncContextManager[Replica]]
+
+
+class Client:
+    """A connection that is logged in and has INBOX selected; answers are octets as they came."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self.writer = writer
+        self._tags = count(1)
+
+    async def command(self, command: bytes) -> bytes:
+        """All that is said until the tagged answer, with it; what there is when the connection ends before."""
+        tag = b"t%d " % next(self._tags)
+        self.writer.write(tag + command + b"\r\n")
+        said = b""
+        async with asyncio.timeout(20):
+            while more := await self._reader.read(1 << 20):
+                said += more
+                last = said.removesuffix(b"\r\n").rpartition(b"\r\n")[2]
+                if said.endswith(b"\r\n") and last.startswith(tag):
+                    break
+        return said
+
+
+@asynccontextmanager
+async def connected(server: Replica, person: Person) -> AsyncIterator[Client]:
+    client = Client(*await asyncio.open_connection("127.0.0.1", server.port))
+    try:
+        assert b" OK " in await client.command(f"LOGIN {person.address} {PASSWORD}".encode())
+        assert b" OK " in await client.command(b"SELECT INBOX")
+        yield client
+    finally:
+        client.writer.close()

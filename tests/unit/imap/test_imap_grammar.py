@@ -138,6 +138,12 @@ def test_understands(line: bytes, request_: ask.Request) -> None:
         b'a LIST (RECURSIVEMATCH) "" *',
         b"a STATUS INBOX ()",
         b"a UID NOOP",
+        b"a SELECT &",  # malformed modified UTF-7, RFC 3501 §5.1.3: a shift without an end,
+        b"a SELECT &AOk",
+        b"a SELECT &AO-",  # half a character,
+        b"a SELECT &2D0-",  # half a surrogate pair,
+        b"a SELECT &AOk=-",  # padding,
+        b'a SELECT "\xc3\xa9"',  # octets that are not ASCII
         b"a APPEND x",
     ],
 )

@@ -15,7 +15,7 @@ from imap.fetch_plan import Extent, FetchPlan, Located, Octets, header_part, loc
 from imap.grammar.fetch import Attribute
 from imap.grammar.requests import Fetch
 from imap.response import Reply, no, ok
-from imap.session import BrokenOff, Session
+from imap.session import FLUSH, BrokenOff, Session
 from mailstead.model.failure import Refused
 from mailstead.model.flags import FlagChange, Flags, SystemFlag
 from mailstead.store.flag_changes import FlagRow
@@ -173,13 +173,28 @@ async def _send_with_sections(
         # All that can fail comes first: a line that has begun can only be finished.
         located = [(section.label, await _at_hand(session, locate(section, row), row, whole)) for section in planned.sections]
         head = planned.head_with_flags if row.uid in newly_seen else planned.head
+        said = [head.render(number, row)]
         separator = b"" if head.empty else b" "
-        await _send(session, head.render(number, row))
         for label, octets in located:
-            await _send(session, separator)
-            await _send_section(session, label, octets, row, whole)
+            said.append(separator + label)
             separator = b" "
-        await _send(session, b")\r\n")
+            match octets:
+                case None:
+                    said.append(b" NIL")
+                case Octets(data):
+                    said += (b" {%d}\r\n" % len(data), data)
+                case Extent(start, stop) if whole is not None:
+                    said += (b" {%d}\r\n" % (stop - start), whole[start:stop])
+                case Extent(start, stop):
+                    said.append(b" {%d}\r\n" % (stop - start))
+                    await _send(session, b"".join(said))
+                    said.clear()
+                    await _stream(session, row, start, stop)
+            if sum(map(len, said)) > FLUSH:
+                await _send(session, b"".join(said))
+                said.clear()
+        said.append(b")\r\n")
+        await _send(session, b"".join(said))
 
 
 async def _at_hand(session: Session, located: Located, row: Summary, whole: bytes | None) -> Located:
@@ -192,23 +207,8 @@ async def _at_hand(session: Session, located: Located, row: Summary, whole: byte
             return located
 
 
-async def _send_section(session: Session, label: bytes, octets: Located, row: Summary, whole: bytes | None) -> None:
-    match octets:
-        case None:
-            await _send(session, label + b" NIL")
-        case Octets(data):
-            await _send(session, b"%b {%d}\r\n" % (label, len(data)))
-            await _send(session, data)
-        case Extent(start, stop) if whole is not None:
-            await _send(session, b"%b {%d}\r\n" % (label, stop - start))
-            await _send(session, whole[start:stop])
-        case Extent(start, stop):
-            await _stream(session, label, row, start, stop)
-
-
-async def _stream(session: Session, label: bytes, row: Summary, start: int, stop: int) -> None:
-    """Raises BrokenOff when the octets that were announced do not all come."""
-    await _send(session, b"%b {%d}\r\n" % (label, stop - start))
+async def _stream(session: Session, row: Summary, start: int, stop: int) -> None:
+    """The octets of a literal that was announced. Raises BrokenOff when they do not all come."""
     left = stop - start
     try:
         async for piece in session.backend.messages.read(row.source, start, stop - start):

@@ -14,9 +14,9 @@ def stuff(data: bytes) -> bytes:
 
 
 def unstuff(data: bytes) -> bytes:
-    """Undo `stuff`."""
-    plain = data.replace(b"\n..", b"\n.")
-    return plain[1:] if plain.startswith(b"..") else plain
+    """Undo `stuff`: take away the dot that begins a line, whatever follows it (RFC 5321 §4.5.2)."""
+    plain = data.replace(b"\n.", b"\n")
+    return plain[1:] if data.startswith(b".") else plain
 
 
 class Stuffer:

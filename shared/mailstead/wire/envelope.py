@@ -1,7 +1,7 @@
 """ENVELOPE, ready for the wire (RFC 9051 §7.5.2)."""
 
-from mailstead.wire.addresses import HeaderAddress, parse_addresses
-from mailstead.wire.headers import first_values, unfold
+from mailstead.wire.addresses import MAX_VALUE, HeaderAddress, parse_addresses
+from mailstead.wire.headers import MAX_DECODED, first_values, unfold
 from mailstead.wire.imap_strings import quoted_or_literal
 
 _NIL = b"NIL"
@@ -37,17 +37,18 @@ def _or(rendered: bytes, fallback: bytes) -> bytes:
 
 
 def _string(raw: bytes | None) -> bytes:
-    return _NIL if raw is None else quoted_or_literal(unfold(raw))
+    return _NIL if raw is None else quoted_or_literal(unfold(raw[:MAX_DECODED]))
 
 
 def _addresses(raw: bytes | None) -> bytes:
-    parsed = parse_addresses(unfold(raw)) if raw else ()
+    parsed = parse_addresses(unfold(raw[:MAX_VALUE])) if raw else ()
     return b"(%b)" % b"".join(map(_address, parsed)) if parsed else _NIL
 
 
 def _address(address: HeaderAddress) -> bytes:
-    return b"(%b NIL %b %b)" % (
+    return b"(%b %b %b %b)" % (
         quoted_or_literal(address.name),
+        quoted_or_literal(address.route),
         quoted_or_literal(address.mailbox),
         quoted_or_literal(address.host),
     )

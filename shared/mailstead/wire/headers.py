@@ -2,16 +2,20 @@
 
 import base64
 import binascii
+import codecs
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from mailstead.wire.charsets import codec_for
+
+MAX_HEADER = 1024 * 1024  # octets of a header section whose fields are looked at
 MAX_DECODED = 64 * 1024  # octets of one field's value that are decoded; the rest is cut off
 
 _FIELD = re.compile(rb"^([!-9;-~]+)[ \t]*:(.*(?:\n[ \t].*)*)\n?", re.MULTILINE)
 _FOLD = re.compile(rb"\r?\n(?=[ \t])")
 _WORD = re.compile(rb"=\?([^?\s]{1,80})\?([bBqQ])\?([^?\s]*)\?=")
-_BETWEEN_WORDS = re.compile(rb"(\?=)[ \t]+(?==\?[^?\s]{1,80}\?[bBqQ]\?)")
+_COMMENT_MARK = re.compile(rb"[()]|\\.", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +51,9 @@ def fields(header: bytes) -> list[HeaderField]:
 
 
 def first_values(header: bytes) -> dict[bytes, bytes]:
-    """Lower-case name -> raw value of its first field."""
+    """Lower-case name -> raw value of its first field, of the fields within MAX_HEADER."""
     found: dict[bytes, bytes] = {}
-    for name, value in _FIELD.findall(header):
+    for name, value in _FIELD.findall(header, 0, MAX_HEADER):
         found.setdefault(name.lower(), value.rstrip(b"\r"))
     return found
 
@@ -64,12 +68,13 @@ def decode_value(raw: bytes) -> str:
     value = unfold(raw[:MAX_DECODED])
     if b"=?" not in value:
         return decode_octets(value)
-    value = _BETWEEN_WORDS.sub(rb"\1", value)  # RFC 2047 §6.2: white space between encoded words is not shown
     text: list[str] = []
     pending, charset, at = b"", "", 0
     for word in _WORD.finditer(value):
         octets = _word_octets(word[2], word[3])
         between, word_charset = value[at : word.start()], word[1].partition(b"*")[0].decode("latin-1").lower()
+        if at and between.isspace():
+            between = b""  # RFC 2047 §6.2: white space between encoded words is not shown
         if pending and (between or word_charset != charset):
             # Words of one charset are joined before decoding: some senders split a character between two of them.
             text.append(decode_octets(pending, charset))
@@ -81,14 +86,27 @@ def decode_value(raw: bytes) -> str:
     return "".join(text)
 
 
-def decode_octets(octets: bytes, charset: str = "utf-8") -> str:
-    """Text in the charset it claims, or else UTF-8, or else Latin-1, which always fits."""
-    for name in (charset or "utf-8", "utf-8"):
+def decode_octets(octets: bytes, charset: str = "utf-8", *, cut: bool = False) -> str:
+    """Text in the charset it claims, or else UTF-8, or else Latin-1, which always fits.
+
+    `cut`: it is the beginning of a longer text, a character broken off at its end is left out.
+    """
+    for codec in (codec_for(charset), "utf-8"):
         try:
-            return octets.decode(name)
-        except (LookupError, UnicodeError, ValueError):
+            return codecs.getincrementaldecoder(codec)().decode(octets) if cut else octets.decode(codec)
+        except UnicodeError:
             continue
     return octets.decode("latin-1")
+
+
+def comment_end(value: bytes, start: int) -> int:
+    """Where the comment ends that begins at `start`, comments within it included (RFC 5322 §3.2.2)."""
+    depth = 0
+    for mark in _COMMENT_MARK.finditer(value, start):
+        depth += {b"(": 1, b")": -1}.get(mark[0], 0)
+        if not depth:
+            return mark.end()
+    return len(value)
 
 
 def _word_octets(encoding: bytes, payload: bytes) -> bytes:
@@ -102,7 +120,7 @@ def _word_octets(encoding: bytes, payload: bytes) -> bytes:
 
 def select_fields(header: bytes, names: Collection[bytes], *, exclude: bool = False) -> bytes:
     """The fields named (lower case), or with `exclude` all others, in their order, and an empty line (RFC 9051 §6.4.5)."""
-    chosen = [header[f.start : f.end] for f in fields(header) if (f.name.lower() in names) is not exclude]
+    chosen = [match[0] for match in _FIELD.finditer(header) if (match[1].lower() in names) is not exclude]
     return b"".join(field if field.endswith(b"\n") else field + b"\r\n" for field in chosen) + b"\r\n"
 
 

@@ -51,4 +51,7 @@ def decode_mailbox_name(encoded: bytes) -> str:
         raise ValueError("not modified UTF-7")
     if b"&" not in encoded:
         return encoded.decode("ascii")
-    return _SHIFTED.sub(direct, encoded).decode()
+    name = _SHIFTED.sub(direct, encoded).decode()
+    if encode_mailbox_name(name) != encoded:
+        raise ValueError("not the one spelling in modified UTF-7 that the name has")
+    return name

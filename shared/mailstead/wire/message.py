@@ -13,6 +13,7 @@ from mailstead.wire.structure import pack
 from mailstead.wire.text import preview
 
 MAX_REFERENCES = 100  # message identifiers of one message
+MAX_RELATED = 128 * 1024  # octets of the fields they are looked for in, counted from the end: the nearest stand last
 
 _MESSAGE_ID = re.compile(rb"<[^<>\s]{1,900}>")
 
@@ -46,7 +47,7 @@ def parse_message(data: bytes) -> Parsed:
     part = scan_body(data, values, header_end)
     own_id = _MESSAGE_ID.search(values.get(b"message-id", b""))
     related = values.get(b"references", b"") + b" " + values.get(b"in-reply-to", b"")
-    references = dict.fromkeys(_MESSAGE_ID.findall(related)[-MAX_REFERENCES:])
+    references = dict.fromkeys(_MESSAGE_ID.findall(related, max(0, len(related) - MAX_RELATED))[-MAX_REFERENCES:])
     return Parsed(
         header=header,
         body=data[header_end:],

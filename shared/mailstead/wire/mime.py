@@ -8,21 +8,24 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from mailstead.wire.envelope import render_envelope_of
-from mailstead.wire.headers import first_values, header_end, split_header, unfold
+from mailstead.wire.headers import comment_end, first_values, header_end, split_header, unfold
 
 MAX_DEPTH = 50  # levels of nesting
 MAX_PARTS = 10_000  # of one message
+MAX_HEADERS = 1024 * 1024  # octets of the header sections within one message that are looked at
+MAX_CANDIDATES = 100_000  # places in one message that begin like a delimiter
 MAX_PARAMETERS = 100  # of one field
 MAX_FIELD = 16 * 1024  # octets of one MIME field that are looked at
 
 _TYPE = re.compile(rb"([!#$%&'*+\-.0-9A-Z^_`a-z{|}~]+)\s*/\s*([!#$%&'*+\-.0-9A-Z^_`a-z{|}~]+)")
 _WORD = re.compile(rb"[!#$%&'*+\-.0-9A-Z^_`a-z{|}~]+")
 _PARAMETER = re.compile(rb';\s*([^\s=;"]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"?|([^\s;]*))', re.DOTALL)
-_COMMENT = re.compile(rb'("(?:[^"\\]|\\.)*")|\((?:[^()\\]|\\.)*\)', re.DOTALL)
+_NO_COMMENT = re.compile(rb'[^"(]+|"(?:[^"\\]+|\\.)*+"?', re.DOTALL)
 _QUOTED_PAIR = re.compile(rb"\\(.)", re.DOTALL)
 _LANGUAGE = re.compile(rb"[A-Za-z0-9-]+")
 
 Parameters = tuple[tuple[str, str], ...]
+_PLAIN: tuple[str, str, Parameters] = ("text", "plain", (("charset", "us-ascii"),))
 
 
 class Span(NamedTuple):
@@ -77,6 +80,8 @@ class _Scanner:
     def __init__(self, message: bytes) -> None:
         self._message = message
         self._parts = 0
+        self._headers_left = MAX_HEADERS
+        self._candidates_left = MAX_CANDIDATES
 
     def part(self, values: dict[bytes, bytes], header: Span, body: Span, depth: int, *, in_digest: bool) -> Part:
         kind, subtype, parameters = _content_type(values.get(b"content-type"), in_digest)
@@ -89,7 +94,7 @@ class _Scanner:
             if boundary and depth < MAX_DEPTH and self._parts < MAX_PARTS:
                 parts = self._multipart(boundary.encode("latin-1"), body, depth, in_digest=subtype == "digest")
             else:
-                kind, subtype, parameters = "text", "plain", ()  # RFC 2045 §5.2: what makes no sense is plain text
+                kind, subtype, parameters = _PLAIN  # RFC 2045 §5.2: what makes no sense is plain text
         elif kind == "message" and subtype in ("rfc822", "global"):
             if depth < MAX_DEPTH and self._parts < MAX_PARTS:
                 inner_values, inner_header, inner_body = self._split(body)
@@ -120,7 +125,9 @@ class _Scanner:
         """Header and body of an entity. Its own header section is small; a copy of it is looked at, not of the body."""
         start, end = span
         middle = header_end(self._message, start, end)
-        return first_values(self._message[start:middle]), Span(start, middle), Span(middle, end)
+        looked_at = min(middle - start, self._headers_left)
+        self._headers_left -= looked_at
+        return first_values(self._message[start : start + looked_at]), Span(start, middle), Span(middle, end)
 
     def _multipart(self, boundary: bytes, body: Span, depth: int, *, in_digest: bool) -> tuple[Part, ...]:
         found: list[Part] = []
@@ -144,7 +151,8 @@ class _Scanner:
         """Each delimiter line (RFC 2046 §5.1.1): the end of what precedes it, the start of what follows, whether it closes."""
         message, at = self._message, body.start
         found: list[tuple[int, int, bool]] = []
-        while (at := message.find(mark, at, body.end)) >= 0 and len(found) <= MAX_PARTS:
+        while (at := message.find(mark, at, body.end)) >= 0 and self._candidates_left > 0:
+            self._candidates_left -= 1
             if at > body.start and message[at - 1] != 0x0A:
                 at += len(mark)
                 continue
@@ -166,12 +174,12 @@ def _text(raw: bytes | None) -> str | None:
 
 
 def _content_type(raw: bytes | None, in_digest: bool) -> tuple[str, str, Parameters]:
+    if raw is None and in_digest:
+        return "message", "rfc822", ()  # RFC 2046 §5.1.5
     value = _without_comments(raw)
     match = _TYPE.match(value)
     if match is None:
-        if in_digest:
-            return "message", "rfc822", ()  # RFC 2046 §5.1.5
-        return "text", "plain", (("charset", "us-ascii"),)  # RFC 2045 §5.2
+        return _PLAIN  # RFC 2045 §5.2
     return match[1].decode("latin-1").lower(), match[2].decode("latin-1").lower(), _parameters(value[match.end() :])
 
 
@@ -189,7 +197,15 @@ def _without_comments(raw: bytes | None) -> bytes:
     if raw is None:
         return b""
     value = unfold(raw[:MAX_FIELD])
-    return _COMMENT.sub(lambda match: match[1] or b" ", value).strip() if b"(" in value else value
+    if b"(" not in value:
+        return value
+    kept: list[bytes] = []
+    at = 0
+    while at < len(value):
+        match = _NO_COMMENT.match(value, at)
+        kept.append(match[0] if match else b" ")
+        at = match.end() if match else comment_end(value, at)
+    return b"".join(kept).strip()
 
 
 def _encoding(raw: bytes | None) -> str:

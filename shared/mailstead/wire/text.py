@@ -10,9 +10,9 @@ from mailstead.wire.headers import decode_octets, decode_value, fields
 from mailstead.wire.mime import Part
 
 PREVIEW_LENGTH = 200  # characters, RFC 8970 §3.1
-PREVIEW_OCTETS = 4096  # of a part that its preview is made from
+PREVIEW_OCTETS = {"plain": 4096, "html": 16 * 1024}  # of a part that its preview is made from; HTML begins with styles
 
-_TAG = re.compile(r"<(script|style|head)\b.*?(?:</\1\s*>|\Z)|<!--.*?(?:-->|\Z)|<[^>]*>", re.DOTALL | re.IGNORECASE)
+_TAG = re.compile(r"<(script|style|head)\b.*?(?:</\1\s*>|\Z)|<!--.*?(?:-->|\Z)|<[^<>]*>", re.DOTALL | re.IGNORECASE)
 _NOT_BASE64 = bytes(set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"))
 
 
@@ -50,8 +50,7 @@ def part_text(message: bytes, part: Part, limit: int | None = None) -> str:
     """A text part, or what its first `limit` octets hold, in its charset. Never raises."""
     end = part.body.end if limit is None else min(part.body.end, part.body.start + limit)
     octets = decode_transfer(message[part.body.start : end], part.encoding)
-    charset = part.parameter("charset") or "utf-8"
-    return octets.decode("utf-8", "ignore") if limit and charset.lower() == "utf-8" else decode_octets(octets, charset)
+    return decode_octets(octets, part.parameter("charset") or "utf-8", cut=end < part.body.end)
 
 
 def decode_transfer(octets: bytes, encoding: str) -> bytes:
@@ -72,7 +71,7 @@ def preview(message: bytes, part: Part) -> str:
     found = _first_text(part, "plain") or _first_text(part, "html")
     if found is None:
         return ""
-    text = part_text(message, found, PREVIEW_OCTETS)
+    text = part_text(message, found, PREVIEW_OCTETS[found.subtype])
     if found.subtype == "html":
         text = html.unescape(_TAG.sub(" ", text))
     return " ".join(text.split(None, PREVIEW_LENGTH)[:PREVIEW_LENGTH])[:PREVIEW_LENGTH]  # so many words are always enough

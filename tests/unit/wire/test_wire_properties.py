@@ -122,7 +122,9 @@ def test_mailbox_names_come_back(name: str) -> None:
     assert encoded.isascii() and decode_mailbox_name(encoded) == name
 
 
-@pytest.mark.parametrize("encoded", [b"&", b"a&b", b"&AGE", b"&AGE=-", b"\xc3\xa4", b"a\x7f", b"&2D0-", b"&AA-"])
+@pytest.mark.parametrize(
+    "encoded", [b"&", b"a&b", b"&AGE", b"&AGE=-", b"\xc3\xa4", b"a\x7f", b"&2D0-", b"&AA-", b"&AGE-", b"&AOS-", b"&AOQ-&AOQ-"]
+)
 def test_what_is_no_modified_utf_7(encoded: bytes) -> None:
     with pytest.raises(ValueError):
         decode_mailbox_name(encoded)
@@ -160,3 +162,44 @@ def test_dots_in_pieces(data: bytes, size: int) -> None:
 @many
 def test_bare_line_ends(data: bytes) -> None:
     assert has_bare_line_end(data) is (b"\r" in (left := data.replace(b"\r\n", b"")) or b"\n" in left)
+
+
+def test_a_dot_at_the_beginning_of_a_line_goes_whatever_follows() -> None:
+    assert unstuff(b".a\r\n..b\r\n.\r\nc.") == b"a\r\n.b\r\n\r\nc."
+
+
+@given(st.lists(st.sampled_from([b".", b"\r", b"\n", b"x"]), max_size=30).map(b"".join), st.integers(1, 5))
+@many
+def test_no_line_end_ends_the_data_early(data: bytes, size: int) -> None:
+    stuffer = Stuffer()
+    sent = b"".join(stuffer.feed(data[at : at + size]) for at in range(0, len(data), size)) + stuffer.end()
+    before = b"\r\n" + sent[:-3]
+    assert sent.endswith(b".\r\n") and not any(end in before for end in (b"\n.\r\n", b"\n.\n", b"\n.\r"))
+
+
+@pytest.mark.parametrize(
+    ("raw", "text"),
+    [
+        (b"=?utf-8?q?a?= \t=?utf-8?q?b?=", "ab"),
+        (b"=?utf-8?q?a?= b =?utf-8?q?c?=", "a b c"),
+        (b"a?= =?utf-8?q?b?=", "a?= b"),
+        (b"=?utf-8?b?w6Q=?=", "ä"),
+        (b"=?utf-8?q?=C3?= =?utf-8?q?=A4?=", "ä"),
+        (b"=?gb2312?b?xOO6ww==?=", "你好"),
+        (b"=?iso-8859-1*de?q?=E4?=", "ä"),
+        (b"=?unicode_escape?q?=5Cd?=", "\\d"),
+        (b"=?hex?q?41?=", "41"),
+        ("ä".encode("latin-1"), "ä"),
+    ],
+)
+def test_encoded_words(raw: bytes, text: str) -> None:
+    assert decode_value(raw) == text
+
+
+@pytest.mark.parametrize("charset", ["utf-8", "us-ascii", "gb2312", "utf-16", "shift_jis", "iso-2022-jp", "euc-kr"])
+def test_a_preview_is_cut_between_characters(charset: str) -> None:
+    text = "日本" if charset != "us-ascii" else "ä"
+    body = ("x" + text * 3000).encode("utf-8" if charset == "us-ascii" else charset)
+    assert parse_message(b"Content-Type: text/plain; charset=%b\r\n\r\n%b" % (charset.encode(), body)).preview.startswith(
+        "x" + text
+    )

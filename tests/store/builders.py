@@ -73,6 +73,11 @@ async def deliver_each(ingest: Ingest, deliveries: Iterable[Delivery]) -> list[R
     return await asyncio.gather(*(ingest.deliver(each) for each in deliveries), return_exceptions=True)
 
 
+def verbs(statements: Iterable[str]) -> list[str]:
+    """What each statement does, by its first word."""
+    return [text.split()[0].rstrip(";") for text in statements]
+
+
 class Announced(list[Event]):
     """What the store told other replicas."""
 

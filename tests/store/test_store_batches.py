@@ -13,7 +13,7 @@ from mailstead.store.engine import Database, open_database
 from mailstead.store.ingest import Ingest
 from mailstead.store.mailboxes import Mailboxes
 from mailstead.store.messages import Messages
-from store.builders import Account, Announced, Town, deliver_each, delivery, parsed
+from store.builders import Account, Announced, Town, deliver_each, delivery, parsed, verbs
 
 STRANGERS = 40
 
@@ -42,7 +42,7 @@ async def test_what_arrives_together_shares_a_transaction(
     statements.clear()
     await deliver_each(ingest, [delivery(account.copy()) for account in strangers])
     assert batches == [1, STRANGERS]
-    assert [statement.split()[0].rstrip(";") for statement in statements] == ["BEGIN", "SELECT", "WITH", "WITH", "COMMIT"]
+    assert verbs(statements) == ["BEGIN", "SELECT", "WITH", "WITH", "COMMIT"]
 
 
 async def _neighbours(outcomes: list[Receipt | BaseException], bad: int) -> None:

@@ -67,8 +67,10 @@ class Runner:
                     if not await self._leases.renew(lease, self._lease_seconds):
                         break
                 good_until = started + self._lease_seconds
-            except (Refused, TimeoutError) as error:
-                log.warning("cannot renew a job's lease", job=job.name, reason=str(error))
+            except TimeoutError:
+                log.warning("cannot renew a job's lease", job=job.name, reason="no answer while it lasted")
+            except Refused as refused:
+                log.warning("cannot renew a job's lease", job=job.name, reason=refused.detail)
         log.warning("lost a job's lease", job=job.name)
 
     async def _release(self, job: Job, lease: Lease) -> None:

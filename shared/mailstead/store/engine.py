@@ -24,6 +24,7 @@ LOCK_TIMEOUT = "2s"  # a stuck neighbour costs one operation this much, then it 
 STATEMENT_TIMEOUT = "30s"
 COMMAND_TIMEOUT = 40.0  # seconds; for a server that no longer answers at all
 ACQUIRE_TIMEOUT = 10.0  # seconds to wait for a free connection of the pool
+RETRY_PAUSE = 0.05  # seconds before a second try, so that the transaction for which the first was ended can go ahead
 
 _BEGIN = f"BEGIN; SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'; SET LOCAL statement_timeout = '{STATEMENT_TIMEOUT}'"
 _RETRIED = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
@@ -70,7 +71,8 @@ class Database:
             try:
                 await connection.execute(_BEGIN)
                 yield connection
-                await connection.execute("COMMIT")
+                if await connection.execute("COMMIT") != "COMMIT":
+                    raise asyncpg.InFailedSQLTransactionError("a statement of the transaction had failed: nothing is committed")
             except BaseException:
                 await asyncio.shield(_abandon(connection))
                 raise
@@ -83,6 +85,7 @@ class Database:
         except Refused as refused:
             if not isinstance(refused.__cause__, _RETRIED):
                 raise
+        await asyncio.sleep(RETRY_PAUSE)
         async with self.transaction(what) as connection:
             return await operation(connection)
 

@@ -73,6 +73,68 @@ async def test_a_job_whose_lease_was_taken_is_cancelled(db: Database, database_u
     await asyncio.wait([leading])
 
 
+async def test_a_lease_that_cannot_be_renewed_ends_the_job(db: Database, database_urls: DatabaseUrls) -> None:
+    """The database does not answer the renewal: the job stops before another replica may begin it."""
+    started, ended = asyncio.Event(), asyncio.Event()
+
+    async def run() -> None:
+        started.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    runner = Runner(Leases(db), "one", 0.5, JobsMetrics.register(CollectorRegistry()))
+    leading = asyncio.create_task(runner.lead(Job("test", 60, run)))
+    async with asyncio.timeout(10), open_database(database_urls.owner) as owner:
+        await started.wait()
+        async with owner.transaction("hold") as connection:
+            await connection.execute("SELECT FROM leases FOR UPDATE")
+            await ended.wait()
+    leading.cancel()
+    await asyncio.wait([leading])
+
+
+async def test_two_replicas_never_run_a_job_at_the_same_time(database_urls: DatabaseUrls) -> None:
+    """Each with a pool of its own, as leadership goes from one to the other again and again."""
+    running: set[str] = set()
+    changes: list[str] = []
+
+    def job(replica: str) -> Job:
+        async def run() -> None:
+            assert not running, "two replicas run the job"
+            running.add(replica)
+            if changes[-1:] != [replica]:
+                changes.append(replica)
+            try:
+                await asyncio.sleep(0.01)
+            finally:
+                running.discard(replica)
+
+        return Job("test", 0.001, run)
+
+    registries = {name: CollectorRegistry() for name in ("one", "two")}
+    async with open_database(database_urls.jobs) as one, open_database(database_urls.jobs) as two:
+        runners = {
+            name: Runner(Leases(db), name, 0.3, JobsMetrics.register(registries[name]))
+            for name, db in (("one", one), ("two", two))
+        }
+        tasks = {name: asyncio.create_task(runner.lead(job(name))) for name, runner in runners.items()}
+        for changed in range(1, 5):
+            await eventually(lambda changed=changed: len(changes) == changed)  # type: ignore[misc]
+            leader = changes[-1]
+            tasks[leader].cancel()
+            await asyncio.wait([tasks[leader]])
+            await eventually(lambda changed=changed: len(changes) == changed + 1)  # type: ignore[misc]
+            tasks[leader] = asyncio.create_task(runners[leader].lead(job(leader)))
+        for task in tasks.values():
+            task.cancel()
+        await asyncio.wait(tasks.values())
+    for registry in registries.values():
+        assert not registry.get_sample_value("mailstead_job_runs_total", {"job": "test", "outcome": "failed"})
+        assert registry.get_sample_value("mailstead_job_leading", {"job": "test"}) == 0
+
+
 async def test_a_failing_job_goes_on(db: Database) -> None:
     runs: list[int] = []
 

@@ -14,7 +14,7 @@ from mailstead.store.engine import Database
 from mailstead.store.ingest import Ingest
 from mailstead.store.mailboxes import Mailboxes
 from mailstead.store.messages import CHUNK, Messages
-from store.builders import Account, Announced, Town, delivery, fill, parsed
+from store.builders import Account, Announced, Town, delivery, fill, parsed, verbs
 
 SEEN, DELETED = Flags(SystemFlag.SEEN), Flags(SystemFlag.DELETED)
 
@@ -46,10 +46,6 @@ async def grow(owner_db: Database, ingest: Ingest, account: Account, messages: i
     await owner_db.execute("grow", _GROW, stored.mailbox_id, messages)
     await owner_db.execute("arrange", "ANALYZE messages")
     return list(range(1, messages + 1))
-
-
-def verbs(statements: list[str]) -> Counter[str]:
-    return Counter(statement.split()[0].rstrip(";") for statement in statements)
 
 
 @pytest.mark.parametrize(
@@ -119,7 +115,13 @@ async def test_flags_of_ten_thousand_in_one_chunk_and_of_more_in_several(
         )
         assert [row.uid for row in result.rows] == some and result.changed
         assert len({row.modseq for row in result.rows}) == len(announced) == chunks
-        assert verbs(statements) == {"BEGIN": chunks, "SELECT": chunks, "WITH": chunks, "UPDATE": chunks, "COMMIT": chunks}
+        assert Counter(verbs(statements)) == {
+            "BEGIN": chunks,
+            "SELECT": chunks,
+            "WITH": chunks,
+            "UPDATE": chunks,
+            "COMMIT": chunks,
+        }
 
 
 async def test_a_large_expunge_goes_in_chunks(
@@ -136,7 +138,7 @@ async def test_a_large_expunge_goes_in_chunks(
     before = await mailboxes.get(alice.account_id, "INBOX")
     statements.clear()
     assert await messages.expunge(alice.account_id, inbox, None, actor="test") == uids
-    assert verbs(statements) == {"SELECT": 1 + 3, "BEGIN": 3, "WITH": 3, "UPDATE": 3, "COMMIT": 3}
+    assert Counter(verbs(statements)) == {"SELECT": 1 + 3, "BEGIN": 3, "WITH": 3, "UPDATE": 3, "COMMIT": 3}
     delta = await changes.since(alice.account_id, inbox, before.highest_modseq, known_uidnext=before.uidnext)
     assert (delta.vanished, delta.arrived, delta.changed) == (uids, [], [])
     assert delta.highest_modseq == before.highest_modseq + 3

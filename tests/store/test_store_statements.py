@@ -10,7 +10,7 @@ from mailstead.store.content import BATCH_MESSAGES
 from mailstead.store.ingest import Ingest
 from mailstead.store.mailboxes import Mailboxes
 from mailstead.store.messages import Messages, Want
-from store.builders import Account, fill
+from store.builders import Account, fill, verbs
 
 MANY = 1_000
 FRAME = ["BEGIN", "SELECT"]  # a transaction begins, and holds its mailboxes
@@ -22,10 +22,6 @@ async def inbox(ingest: Ingest, mailboxes: Mailboxes, alice: Account, statements
     stored = await fill(ingest, alice, MANY)
     statements.clear()
     return stored[0].mailbox_id, [each.uid for each in stored]
-
-
-def verbs(statements: list[str]) -> list[str]:
-    return [statement.split()[0].rstrip(";") for statement in statements]
 
 
 async def test_select_is_one_statement(mailboxes: Mailboxes, alice: Account, inbox: object, statements: list[str]) -> None:

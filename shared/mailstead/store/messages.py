@@ -10,6 +10,7 @@ from uuid import UUID
 from mailstead.events import MailboxChanged
 from mailstead.model.failure import Failure, Refused
 from mailstead.model.flags import FlagChange, Flags, SystemFlag
+from mailstead.model.sequence_set import SequenceSet
 from mailstead.store import content
 from mailstead.store.content import Source
 from mailstead.store.delivery import Announce
@@ -86,22 +87,45 @@ def flags_of(system: int, keywords: Sequence[str]) -> Flags:
     return Flags(SystemFlag(system), tuple(keywords)) if keywords else _system_only(system)
 
 
+# Messages of a mailbox by runs of UIDs, each run read from the primary key; what belongs to a message is looked up row by row.
+# OFFSET 0 keeps each subquery as it is, and lets it take an account for an average one. Else PostgreSQL, of an account that has
+# grown since its statistics were made, would read the whole mailbox for each page, and all of its mail for each message.
+_ADDRESSED = """(
+            SELECT $1::bigint AS account_id, $2::bigint AS mailbox_id, unnest($3::bigint[]) AS first, unnest($4::bigint[]) AS last
+        ) AS run CROSS JOIN LATERAL (
+            SELECT * FROM messages
+            WHERE account_id = run.account_id AND mailbox_id = run.mailbox_id AND uid BETWEEN run.first AND run.last OFFSET 0
+        ) AS m"""
+
+
 @lru_cache(maxsize=16)
 def _summaries_sql(want: Want) -> str:
     def column(flag: Want, name: str) -> str:
         return name if want & flag else "NULL"
 
     joined = (
-        "JOIN contents c ON c.tenant_id = e.tenant_id AND c.blob_id = e.blob_id" if want & (Want.STRUCTURE | Want.HEADER) else ""
+        """CROSS JOIN LATERAL (
+            SELECT structure, header FROM contents WHERE tenant_id = e.tenant_id AND blob_id = e.blob_id OFFSET 0
+        ) AS c"""
+        if want & (Want.STRUCTURE | Want.HEADER)
+        else ""
     )
     return f"""
         SELECT m.uid, m.modseq, m.flags, m.keywords, m.internal_date, m.saved_at, m.size, m.email_id, e.thread_id, e.tenant_id,
                e.blob_id, e.prefix, e.header_size, {column(Want.ENVELOPE, "e.envelope")},
                {column(Want.BODYSTRUCTURE, "e.bodystructure")}, {column(Want.STRUCTURE, "c.structure")},
                {column(Want.HEADER, "c.header")}
-        FROM messages m JOIN emails e ON e.account_id = m.account_id AND e.email_id = m.email_id {joined}
-        WHERE m.account_id = $1 AND m.mailbox_id = $2 AND m.uid = ANY($3::bigint[]) ORDER BY m.uid
+        FROM {_ADDRESSED} CROSS JOIN LATERAL (
+            SELECT * FROM emails WHERE account_id = m.account_id AND email_id = m.email_id OFFSET 0
+        ) AS e {joined}
+        ORDER BY m.uid
     """  # noqa: S608 - constants only
+
+
+def _runs(uids: Sequence[int]) -> tuple[list[int], list[int]]:
+    """The first and the last of each run of neighbours, for `_ADDRESSED`."""
+    ranges = SequenceSet.of(uids).ranges
+    return [first for first, _ in ranges], [last for _, last in ranges]
 
 
 class Messages:
@@ -113,18 +137,17 @@ class Messages:
 
     async def summaries(self, account_id: int, mailbox_id: int, uids: Sequence[int], want: Want = Want.NOTHING) -> list[Summary]:
         """Ascending by UID, by one statement; the caller pages."""
-        rows = await self._database.fetch("summaries", _summaries_sql(want), account_id, mailbox_id, uids)
+        rows = await self._database.fetch("summaries", _summaries_sql(want), account_id, mailbox_id, *_runs(uids))
         return [Summary(*row) for row in rows]
 
     async def flags(self, account_id: int, mailbox_id: int, uids: Sequence[int]) -> list[FlagRow]:
         """Flags and modseqs alone, ascending by UID, by one statement."""
         rows = await self._database.fetch(
             "flags",
-            """SELECT uid, modseq, flags, keywords FROM messages
-               WHERE account_id = $1 AND mailbox_id = $2 AND uid = ANY($3::bigint[]) ORDER BY uid""",
+            f"SELECT uid, modseq, flags, keywords FROM {_ADDRESSED} ORDER BY uid",  # noqa: S608 - constants only
             account_id,
             mailbox_id,
-            uids,
+            *_runs(uids),
         )
         return [FlagRow(uid, modseq, flags_of(system, keywords)) for uid, modseq, system, keywords in rows]
 

@@ -35,6 +35,11 @@ from mailstead.store.query import (
 from mailstead.wire.structure import unpack
 from mailstead.wire.text import header_holds, searchable_text
 
+# Row by row from the primary key, whatever PostgreSQL believes of this account (see `_ADDRESSED` of messages.py).
+_SENT = """CROSS JOIN LATERAL (
+    SELECT sent_on FROM emails WHERE account_id = m.account_id AND email_id = m.email_id OFFSET 0
+) AS e"""
+
 Hits = dict[TextQuery, list[int]]
 
 
@@ -57,8 +62,9 @@ class Search:
 
     async def _select(self, account_id: int, mailbox_id: int, query: Query, hits: Hits) -> list[int]:
         condition = _Condition([account_id, mailbox_id], hits)
-        sql = f"""SELECT m.uid FROM messages m JOIN emails e ON e.account_id = m.account_id AND e.email_id = m.email_id
-                  WHERE m.account_id = $1 AND m.mailbox_id = $2 AND {condition.of(query)} ORDER BY m.uid"""  # noqa: S608
+        matches = condition.of(query)
+        sql = f"""SELECT m.uid FROM messages m {_SENT if condition.asks_sent else ""}
+                  WHERE m.account_id = $1 AND m.mailbox_id = $2 AND {matches} ORDER BY m.uid"""  # noqa: S608
         return [row["uid"] for row in await self._database.fetch("search", sql, *condition.arguments)]
 
     async def _scan(self, account_id: int, mailbox_id: int, uids: Sequence[int], hits: Hits) -> None:
@@ -121,6 +127,7 @@ class _Condition:
 
     def __init__(self, arguments: list[object], hits: Hits) -> None:
         self.arguments = arguments
+        self.asks_sent = False  # for the date of the Date field, which stands with the mail
         self._hits = hits
 
     def _add(self, value: object) -> str:
@@ -154,8 +161,10 @@ class _Condition:
             case Since(day):
                 return f"(m.internal_date AT TIME ZONE 'UTC')::date >= {self._add(day)}::date"
             case SentBefore(day):
+                self.asks_sent = True
                 return f"e.sent_on < {self._add(day)}::date"
             case SentSince(day):
+                self.asks_sent = True
                 return f"e.sent_on >= {self._add(day)}::date"
             case ModseqAtLeast(modseq):
                 return f"m.modseq >= {self._add(modseq)}::bigint"

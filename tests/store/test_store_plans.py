@@ -1,0 +1,188 @@
+"""No hot operation reads a large table from end to end, with statistics and without (promise P4).
+
+PostgreSQL itself counts sequential scans; what is asserted is what really ran, six times over, so that a generic plan has its
+turn too.
+"""
+
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from kit.postgres import DatabaseUrls
+from mailstead.model.address import Address
+from mailstead.model.flags import FlagChange, Flags, SystemFlag
+from mailstead.store.changes import Changes
+from mailstead.store.directory import Directory
+from mailstead.store.engine import Database, open_database
+from mailstead.store.ingest import Ingest
+from mailstead.store.mailboxes import Mailboxes
+from mailstead.store.maildrop import Maildrops
+from mailstead.store.messages import Messages, Want
+from mailstead.store.queue import Outcome, Queue, RecipientOutcome
+from store.builders import Account, delivery, outgoing, parsed
+
+MANY = 10_000  # messages of one account, and queued recipients
+CROWD = 2_000  # other accounts, each with a message
+TABLES = (
+    "accounts", "addresses", "mailboxes", "messages", "emails", "expunged", "contents", "chunks", "queue_messages",
+    "queue_recipients", "queue_attempts",
+)  # fmt: skip
+TIMES = 6  # from the sixth execution on, PostgreSQL considers a plan that fits all parameters
+
+# A content and an email for each message, a tombstone beside it, and a queued message.
+FILL = (
+    """CREATE TABLE plan AS
+       SELECT account_id, tenant_id, mailbox_id, n, gen_random_uuid() AS email_id, gen_random_uuid() AS blob_id
+       FROM accounts JOIN mailboxes USING (account_id), generate_series(1, {MANY}) AS n
+       WHERE name = 'INBOX' AND account_id = {account} OR name = 'INBOX' AND n <= 2""",
+    """INSERT INTO contents (tenant_id, hash, blob_id, size, header, structure)
+       SELECT tenant_id, sha256(blob_id::text::bytea), blob_id, 10, 'A: b', '[]' FROM plan""",
+    "INSERT INTO chunks SELECT tenant_id, blob_id, 0, '123456' FROM plan",
+    """INSERT INTO emails (account_id, email_id, thread_id, tenant_id, blob_id, trace_id, prefix, header_size, size, envelope,
+                           bodystructure, message_id, subject, sender, preview, sent_on)
+       SELECT account_id, email_id, email_id, tenant_id, blob_id, 'x', '', 4, 10, '', '', '<' || n || '@x>', '', '', '',
+              '2026-11-01'::date + n % 20 FROM plan""",
+    """INSERT INTO messages (account_id, mailbox_id, uid, modseq, flags, size, internal_date, saved_at, email_id)
+       SELECT account_id, mailbox_id, n, n, n % 2, 10, now(), now(), email_id FROM plan""",
+    """INSERT INTO expunged (account_id, mailbox_id, uid, modseq, flags, keywords, size, internal_date, email_id, actor, reason)
+       SELECT account_id, mailbox_id, {MANY} + n, {MANY} + n, 0, '{{}}', 10, now(), email_id, 'x', 'expunge' FROM plan""",
+    """UPDATE mailboxes m SET uidnext = 2 * {MANY} + 1, highest_modseq = 2 * {MANY} + 1, messages = c.n, size = c.n * 10,
+              unseen = c.unseen
+       FROM (SELECT account_id, mailbox_id, count(*) AS n, count(*) FILTER (WHERE flags = 0) AS unseen FROM messages
+             GROUP BY account_id, mailbox_id) AS c WHERE m.account_id = c.account_id AND m.mailbox_id = c.mailbox_id""",
+    """INSERT INTO queue_messages (queue_id, tenant_id, trace_id, sender, blob_id, prefix, header_size, size, expires_at)
+       SELECT email_id, tenant_id, 'x', '', blob_id, '', 4, 10, now() + '1 day' FROM plan""",
+    """INSERT INTO queue_recipients (queue_id, number, address, domain, notify, due_at)
+       SELECT email_id, 0, 'a@d' || n % 50, 'd' || n % 50, '{{}}', now() + make_interval(secs => n - {MANY} / 2) FROM plan""",
+    "DROP TABLE plan",
+)  # fmt: skip
+CROWD_OF_ACCOUNTS = (
+    """INSERT INTO accounts (tenant_id, domain_id, address, password_hash, quota_bytes, last_uidvalidity)
+       SELECT tenant_id, domain_id, 'crowd' || n || '@default.example.org', '', 0, 9
+       FROM domains, generate_series(1, {CROWD}) AS n""",
+    "INSERT INTO addresses SELECT address, tenant_id, account_id FROM accounts ON CONFLICT DO NOTHING",
+    """INSERT INTO mailboxes (account_id, name, uidvalidity)
+       SELECT account_id, name, 9 FROM accounts, unnest(ARRAY['INBOX', 'Sent', 'Trash']) AS name WHERE address LIKE 'crowd%'""",
+)
+
+
+@pytest.fixture(params=[pytest.param(True, id="analyzed"), pytest.param(False, id="without statistics")])
+async def crowded(request: pytest.FixtureRequest, owner_db: Database, alice: Account) -> Account:
+    """The account with the large INBOX, among many."""
+    for statement in (*CROWD_OF_ACCOUNTS, *FILL):
+        await owner_db.execute("fill", statement.format(MANY=MANY, CROWD=CROWD, account=alice.account_id))
+    if request.param:
+        await owner_db.execute("analyze", "ANALYZE")
+    return alice
+
+
+async def scans(owner_db: Database) -> dict[str, int]:
+    rows = await owner_db.fetch("look", "SELECT relname, seq_scan FROM pg_stat_user_tables WHERE relname = ANY($1)", list(TABLES))
+    return {row["relname"]: row["seq_scan"] for row in rows}
+
+
+class Replica:
+    """The store of one process; leaving it closes its connections, which then have told the server what they counted."""
+
+    def __init__(self, urls: DatabaseUrls, account: Account) -> None:
+        self._urls = urls
+        self._stack = AsyncExitStack()
+        self.account = account
+
+    async def __aenter__(self) -> "Replica":
+        smtp, imap, pop3, queue = [
+            await self._stack.enter_async_context(open_database(url, pool_size=1))
+            for url in (self._urls.smtp_in, self._urls.imap, self._urls.pop3, self._urls.delivery)
+        ]
+        self.ingest = await self._stack.enter_async_context(Ingest(smtp, announce=lambda _: None))
+        self.directory, self.mailboxes = Directory(smtp), Mailboxes(imap, lambda _: None)
+        self.messages, self.changes = Messages(imap, lambda _: None), Changes(imap)
+        self.maildrops, self.queue = Maildrops(pop3), Queue(queue, lambda _: None)
+        self.inbox = (await self.mailboxes.get(self.account.account_id, "INBOX")).mailbox_id
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await self._stack.aclose()
+
+
+async def deliver(replica: Replica, n: int) -> None:
+    content = parsed(headers=["References: <5@x> <6@x>", f"Message-ID: <{n}@new>"])
+    await replica.ingest.deliver(
+        delivery(
+            replica.account.copy(), replica.account.copy("Sent"), content=content,
+            queued=(outgoing(replica.account, "a@remote.test"),), strict_quota=True,
+        )
+    )  # fmt: skip
+
+
+async def look_up(replica: Replica, n: int) -> None:
+    address = Address(f"crowd{n + 1}+tag", "default.example.org")
+    recipient = await replica.directory.recipient(address)
+    assert recipient is not None
+    assert await replica.directory.may_send_as(recipient.account_id, address)
+    assert await replica.directory.account_for_login(recipient.address)
+
+
+async def select(replica: Replica, n: int) -> None:
+    assert len((await replica.mailboxes.open(replica.account.account_id, "Archive")).uids) == n
+    await replica.messages.copy(
+        replica.account.account_id, replica.inbox, [n + 1],
+        (await replica.mailboxes.get(replica.account.account_id, "Archive")).mailbox_id,
+    )  # fmt: skip
+    assert len(await replica.mailboxes.list(replica.account.account_id)) == 6
+
+
+async def fetch(replica: Replica, n: int) -> None:
+    uids = list(range(101 + n * 20, 121 + n * 20))
+    want = Want.ENVELOPE | Want.STRUCTURE | Want.HEADER
+    rows = await replica.messages.summaries(replica.account.account_id, replica.inbox, uids, want)
+    assert len(rows) == 20
+    assert len([octets async for _, octets in replica.messages.read_many([row.source for row in rows])]) == 20
+    assert [piece async for piece in replica.messages.read(rows[0].source)]
+
+
+async def catch_up(replica: Replica, n: int) -> None:
+    since = 2 * MANY - 100 * n
+    delta = await replica.changes.since(replica.account.account_id, replica.inbox, since, known_uidnext=since + 1)
+    assert len(delta.vanished) == 100 * n
+    assert len(await replica.changes.highest([(replica.account.account_id, replica.inbox)])) == 1
+
+
+async def store(replica: Replica, n: int) -> None:
+    uids = range(1 + 100 * n, 101 + 100 * n)
+    await replica.messages.store_flags(replica.account.account_id, replica.inbox, uids, FlagChange.ADD, Flags(SystemFlag.DELETED))
+    assert len(await replica.messages.expunge(replica.account.account_id, replica.inbox, uids, actor="test")) == 100
+
+
+async def claim(replica: Replica, _n: int) -> None:
+    leases = await replica.queue.claim("worker", 10, timedelta(minutes=1), avoid_domains=["d3"])
+    assert len(leases) == 10
+    until = datetime.now(UTC) + timedelta(hours=1)
+    for lease in leases[:3]:
+        assert await replica.queue.renew(lease, timedelta(minutes=2))
+        outcomes = [RecipientOutcome(r.number, Outcome.DEFERRED, "4.0.0", "later", until) for r in lease.recipients]
+        await replica.queue.settle(lease, outcomes, None)
+    await replica.queue.release(leases[-1])
+    assert await replica.queue.next_due()
+
+
+async def open_small_maildrop(replica: Replica, n: int) -> None:
+    row = await replica.directory.account_for_login(f"crowd{n + 1}@default.example.org")
+    assert row is not None
+    assert len((await replica.maildrops.open(row.account_id)).uids) == 2
+
+
+OPERATIONS = (deliver, look_up, select, fetch, catch_up, store, claim, open_small_maildrop)
+
+
+async def test_no_hot_operation_scans_a_large_table(crowded: Account, owner_db: Database, database_urls: DatabaseUrls) -> None:
+    found: dict[str, dict[str, int]] = {}
+    for operation in OPERATIONS:
+        before = await scans(owner_db)
+        async with Replica(database_urls, crowded) as replica:
+            for n in range(TIMES):
+                await operation(replica, n)
+        after = await scans(owner_db)
+        found[operation.__name__] = {table: after[table] - before[table] for table in TABLES if after[table] > before[table]}
+    assert found == {operation.__name__: {} for operation in OPERATIONS}

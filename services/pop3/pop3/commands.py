@@ -8,10 +8,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterat
 
 from mailstead.model.failure import Failure, Refused
 from mailstead.store.content import Source
-from mailstead.store.messages import Messages, Summary, Want
+from mailstead.store.messages import CHUNK, Messages, Summary, Want
 from mailstead.wire.dots import Stuffer
 from mailstead.wire.sasl import MECHANISMS
-from pop3.errors import reply_to
+from pop3.errors import UNEXPECTED, reply_to
 from pop3.maildrop import MaildropView, first_lines
 from pop3.metrics import Pop3Metrics
 from pop3.protocol import END, Reply
@@ -21,6 +21,7 @@ Send = Callable[[bytes], Awaitable[None]]
 
 RETR_BATCH = 500  # pipelined RETRs that are looked up by one statement
 WHOLE = 1024 * 1024  # octets up to which a message is read in one go
+UPDATE_CHUNK = CHUNK  # messages that one transaction of QUIT deletes
 LISTING_PIECE = 1000  # lines of LIST and UIDL that are sent at once
 
 _NOT_THERE = reply_to(Failure.NO_SUCH_MESSAGE).render()
@@ -116,14 +117,15 @@ async def top(number: int, lines: int, opened: Transaction, messages: Messages, 
     await _stream(_top_octets(found[0], lines, messages), send)
 
 
-async def update(doomed: Update, messages: Messages) -> int:
-    """Delete for good; how many went. Raises Refused, and then some or all of them are still there."""
-    if not doomed.doomed:
-        return 0
-    gone = await messages.expunge(
-        doomed.account_id, doomed.mailbox_id, doomed.doomed, only_deleted=False, actor=f"pop3 {doomed.address}"
-    )
-    return len(gone)
+async def update(doomed: Update, uids: Sequence[int], messages: Messages) -> int:
+    """Delete these of the doomed for good, in one transaction; how many went. Raises Refused: then they may still be there."""
+    actor = f"pop3 {doomed.address}"
+    return len(await messages.expunge(doomed.account_id, doomed.mailbox_id, uids, only_deleted=False, actor=actor))
+
+
+def not_removed(kept: int, doomed: int) -> bytes:
+    """The answer to QUIT when the store failed: `kept` of the `doomed` messages may still be there (RFC 1939 §6)."""
+    return Reply(False, f"{kept} of {doomed} marked messages may not be deleted, try again later", UNEXPECTED.code).render()
 
 
 async def _sources(numbers: Sequence[int], opened: Transaction, messages: Messages) -> list[Source | None]:

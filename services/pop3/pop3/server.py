@@ -70,7 +70,6 @@ FULL = Reply(False, "too many connections, try again later", UNEXPECTED.code).re
 GREETING = Reply(True, "Mailstead POP3 ready")
 FAREWELL = Reply(True, "bye")
 TLS_BEGINS = Reply(True, "begin TLS")
-NOT_REMOVED = Reply(False, "some marked messages were not deleted", UNEXPECTED.code)
 
 T = TypeVar("T")
 
@@ -334,26 +333,28 @@ class _Session:
         """+OK means that the deletions are committed (RFC 1939 §6, promise D1)."""
         update = Update(state.account_id, state.address, state.mailbox_id, state.drop.doomed())
         self.state = advance(state, Event.QUIT, update)
-        ending, reply = Ending.UPDATE_FAILED, NOT_REMOVED
+        kept, ending = len(update.doomed), Ending.UPDATE_FAILED
         try:
-            deleted = await self._delete(update)
-            self.backend.metrics.deleted.inc(deleted)
-            ending, reply = Ending.QUIT, FAREWELL
+            for at in range(0, len(update.doomed), commands.UPDATE_CHUNK):
+                chunk = update.doomed[at : at + commands.UPDATE_CHUNK]
+                await self._confirm()
+                self.backend.metrics.deleted.inc(await commands.update(update, chunk, self.backend.messages))
+                kept -= len(chunk)
+            ending = Ending.QUIT
         except Refused as refused:
-            log.warning("update failed", account=update.address, failure=refused.failure.value, reason=refused.detail)
+            log.warning("update failed", account=update.address, kept=kept, failure=refused.failure.value, reason=refused.detail)
         except Exception:
-            log.exception("update failed unexpectedly", account=update.address)
+            log.exception("update failed unexpectedly", account=update.address, kept=kept)
         self.state = advance(self.state, Event.SETTLED, Closed(ending))
         await self._release()
-        await self._send(reply.render())
+        answer = FAREWELL.render() if ending is Ending.QUIT else commands.not_removed(kept, len(update.doomed))
+        await self._send(answer)
 
-    async def _delete(self, update: Update) -> int:
-        if not update.doomed:
-            return 0
+    async def _confirm(self) -> None:
+        """Raises Refused(CONFLICT) when the maildrop is another's by now: who lost the lease deletes nothing more."""
         if self.hold is None:
             raise RuntimeError("an update without a lease")
         await self.backend.keeper.confirm(self.hold)
-        return await commands.update(update, self.backend.messages)
 
     async def _release(self) -> None:
         hold, self.hold = self.hold, None

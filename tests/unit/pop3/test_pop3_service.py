@@ -13,6 +13,7 @@ from kit.certificates import TestAuthority
 from kit.postgres import DatabaseUrls
 from kit.waiting import eventually
 from mailstead.store.engine import open_database
+from pop3 import commands
 from unit.pop3.serving import MESSAGES, Account, Replica, StartReplica
 
 
@@ -247,6 +248,50 @@ async def test_who_lost_the_lease_deletes_nothing(alice: Account, replica: Start
         assert await client.at_end()
         assert server.counted("mailstead_pop3_sessions_total", ending="update_failed") == 1
     assert len(await alice.uids()) == 3
+
+
+_TRIP = """
+CREATE FUNCTION trip() RETURNS trigger LANGUAGE plpgsql AS
+    $$ BEGIN IF NEW.uid >= 5 THEN RAISE 'disk of the inside is full'; END IF; RETURN NEW; END $$;
+CREATE TRIGGER trip BEFORE INSERT ON expunged FOR EACH ROW EXECUTE FUNCTION trip()
+"""
+_STEAL = """
+CREATE FUNCTION steal() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS
+    $$ BEGIN UPDATE leases SET fence = fence + 1, holder = 'another'; RETURN NULL; END $$;
+CREATE TRIGGER steal AFTER INSERT ON expunged FOR EACH STATEMENT EXECUTE FUNCTION steal()
+"""
+
+
+@pytest.mark.parametrize(("fault", "left"), [(_TRIP, [5, 6, 7]), (_STEAL, [3, 4, 5, 6, 7])], ids=["store", "lease"])
+async def test_quit_says_what_it_could_not_delete(
+    alice: Account, replica: StartReplica, monkeypatch: pytest.MonkeyPatch, fault: str, left: list[int]
+) -> None:
+    """Many deletions are several transactions; when a later one fails, +OK would be a lie (promise D1)."""
+    monkeypatch.setattr(commands, "UPDATE_CHUNK", 2)
+    await alice.fill([b"Subject: %d\r\n\r\n" % n for n in range(1, 8)])
+    async with replica(pop3_lease_seconds=30) as server:
+        async with connected(server, alice) as client:
+            for number in range(1, 8):
+                assert (await client.ask(f"DELE {number}")).startswith("+OK")
+            await alice.owner.execute("break", fault)
+            answer = await client.ask("QUIT")
+            assert answer == f"-ERR [SYS/TEMP] {len(left)} of 7 marked messages may not be deleted, try again later"
+            assert await client.at_end()
+        assert await alice.uids() == left
+        assert server.counted("mailstead_pop3_deleted_total") == 7 - len(left)
+
+
+async def test_quit_deletes_more_than_one_transaction_takes(
+    alice: Account, replica: StartReplica, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(commands, "UPDATE_CHUNK", 2)
+    await alice.fill([b"Subject: %d\r\n\r\n" % n for n in range(1, 8)])
+    async with replica() as server, connected(server, alice) as client:
+        for number in range(1, 6):
+            assert (await client.ask(f"DELE {number}")).startswith("+OK")
+        assert await client.ask("QUIT") == "+OK bye"
+        assert await alice.uids() == [6, 7]
+        assert server.counted("mailstead_store_seconds_count", operation="expunge") == 3
 
 
 async def test_a_session_that_lost_its_lease_is_ended(alice: Account, replica: StartReplica) -> None:

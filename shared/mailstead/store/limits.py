@@ -5,14 +5,15 @@ from dataclasses import dataclass
 from mailstead.store.engine import Database
 
 # `available`, what the bucket holds now, is written out since ON CONFLICT knows no names of its own.
-_AVAILABLE = "least($4, l.tokens + extract(epoch FROM now() - l.refilled_at)::float8 * $3)"
+# A request that waited for the row may be older than what it finds there: no time has passed for it.
+_AVAILABLE = "least($4, l.tokens + greatest(extract(epoch FROM now() - l.refilled_at), 0)::float8 * $3)"
 _LEASE = f"""
 INSERT INTO limits AS l (scope, subject, tokens, granted, refilled_at)
 VALUES ($1, $2, $4::float8 - least($5::int, floor($4::float8)), least($5::int, floor($4::float8))::int, now())
 ON CONFLICT (scope, subject) DO UPDATE SET
     granted = least($5::int, floor({_AVAILABLE}))::int,
     tokens = {_AVAILABLE} - least($5::int, floor({_AVAILABLE})),
-    refilled_at = now()
+    refilled_at = greatest(now(), l.refilled_at)
 RETURNING granted
 """  # noqa: S608 - constants only
 

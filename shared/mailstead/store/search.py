@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Sequence
 
 from mailstead.model.flags import SystemFlag
-from mailstead.store.content import BATCH_MESSAGES, read_many
+from mailstead.store.content import BATCH_MESSAGES, BATCH_OCTETS, read_many
 from mailstead.store.engine import Database
 from mailstead.store.messages import Messages, Summary, Want
 from mailstead.store.query import (
@@ -69,18 +69,26 @@ class Search:
 
     async def _scan(self, account_id: int, mailbox_id: int, uids: Sequence[int], hits: Hits) -> None:
         summaries = await self._messages.summaries(account_id, mailbox_id, uids, Want.HEADER | Want.STRUCTURE)
-        bodies: dict[int, bytes] = {}
-        if any(not isinstance(leaf, Header) for leaf in hits):
-            async for n, message in read_many(self._database, [summary.source for summary in summaries]):
-                bodies[n] = message[len(summaries[n].prefix) :]
         # Decoding is computing: the loop serves other sessions meanwhile.
-        await asyncio.to_thread(_match_page, summaries, bodies, hits)
+        if all(isinstance(leaf, Header) for leaf in hits):
+            await asyncio.to_thread(_match_page, [(summary, b"") for summary in summaries], hits)
+            return
+        page: list[tuple[Summary, bytes]] = []
+        octets = 0
+        async for n, message in read_many(self._database, [summary.source for summary in summaries]):
+            page.append((summaries[n], message[len(summaries[n].prefix) :]))
+            octets += len(message)
+            if octets >= BATCH_OCTETS:  # no more than that is held at once (promise S3)
+                await asyncio.to_thread(_match_page, page, hits)
+                page, octets = [], 0
+        await asyncio.to_thread(_match_page, page, hits)
 
 
-def _match_page(summaries: Sequence[Summary], bodies: dict[int, bytes], hits: Hits) -> None:
-    for n, summary in enumerate(summaries):
+def _match_page(page: Sequence[tuple[Summary, bytes]], hits: Hits) -> None:
+    """Each message with its content, which is empty where only header fields are asked for."""
+    for summary, content in page:
         header = summary.header or b""
-        text = searchable_text(bodies[n], unpack(summary.structure or b"")).casefold() if n in bodies else ""
+        text = searchable_text(content, unpack(summary.structure or b"")).casefold() if content else ""
         for leaf, uids in hits.items():
             match leaf:
                 case Header(name, wanted):

@@ -1,9 +1,11 @@
 """The player of transcripts, itself played."""
 
 import asyncio
+import ssl
 
 import pytest
 
+from kit.certificates import TestAuthority
 from kit.transcripts import OCTETS, WHOLE, Mismatch, Split, parse, play, play_live
 
 GOOD = r"""
@@ -80,6 +82,24 @@ async def test_played_to_a_live_port(split: Split) -> None:
         port = listener.sockets[0].getsockname()[1]
         captured = await play_live(parse(GOOD), "127.0.0.1", port, {"name": "alice"}, split=split)
     assert captured == {"name": "alice", "who": "alice", "number": "7"}
+
+
+@pytest.mark.parametrize("split", [WHOLE, OCTETS])
+async def test_the_last_word_before_the_server_hangs_up(authority: TestAuthority, split: Split) -> None:
+    """Steps that send nothing write nothing: in TLS, writing to a connection that is closed would be an error."""
+
+    async def session(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readline()
+        writer.write(b"bye\r\nreally\r\n")
+        writer.close()
+
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.load_cert_chain(authority.certificate, authority.key)
+    listener = await asyncio.start_server(session, "127.0.0.1", 0, ssl=server)
+    async with listener:
+        port = listener.sockets[0].getsockname()[1]
+        transcript = parse("C: QUIT\nS: bye\nS: really\nS? nothing\nCLOSED")
+        await play_live(transcript, "127.0.0.1", port, tls=authority.client_context(), split=split)
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,8 @@ async def test_a_cancelled_transaction_leaves_nothing_and_a_usable_pool(database
         async with open_database(database_urls.owner, pool_size=1) as other:
 
             async def asleep() -> bool:
-                return bool(await other.fetch("look", "SELECT FROM pg_stat_activity WHERE wait_event = 'PgSleep'"))
+                sleeping = "SELECT FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()"
+                return bool(await other.fetch("look", sleeping))
 
             await eventually(asleep)
         task.cancel()

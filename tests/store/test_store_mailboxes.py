@@ -69,24 +69,28 @@ async def test_the_largest_uids(mailboxes: Mailboxes, ingest: Ingest, alice: Acc
     assert list(opened.uids) == [2**31 - 1, 2**31, 2**31 + 1, MAX_UID - 2, MAX_UID - 1]
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["", "/", "a//b", "a/", "/a", "a\0", "a\x7f", "a*", "%", "\ud800", "x" * (MAX_NAME + 1), "/".join("x" * (MAX_DEPTH + 1))],
-)
-async def test_names_that_no_mailbox_can_have(mailboxes: Mailboxes, alice: Account, name: str) -> None:
-    for attempt in (mailboxes.create(alice.account_id, name), mailboxes.rename(alice.account_id, "Archive", name)):
-        with pytest.raises(Refused) as refused:
-            await attempt
-        assert refused.value.failure is Failure.INVALID_NAME
+IMPOSSIBLE = [
+    "", "/", "a//b", "a/", "/a", "a\0", "a\x7f", "a*", "%", "\ud800", "x" * (MAX_NAME + 1), "/".join("x" * (MAX_DEPTH + 1)),
+]  # fmt: skip
+POSSIBLE = ["Bücher/Ω 中", "inboxes", "x" * MAX_NAME, "Archive/2026", "a b\"c\\d'e", "/".join("x" * MAX_DEPTH)]
+
+
+async def test_names_that_no_mailbox_can_have(mailboxes: Mailboxes, alice: Account) -> None:
+    for name in IMPOSSIBLE:
+        for attempt in (mailboxes.create(alice.account_id, name), mailboxes.rename(alice.account_id, "Archive", name)):
+            with pytest.raises(Refused) as refused:
+                await attempt
+            assert refused.value.failure is Failure.INVALID_NAME, name
     assert await names(mailboxes, alice) == set()
 
 
-@pytest.mark.parametrize("name", ["Bücher/Ω 中", "inboxes", "x" * MAX_NAME, "Archive/2026", "a b\"c\\d'e"])
-async def test_names_that_a_mailbox_can_have(mailboxes: Mailboxes, alice: Account, name: str) -> None:
-    made = await mailboxes.create(alice.account_id, name)
-    assert await mailboxes.get(alice.account_id, name) == made
-    await mailboxes.rename(alice.account_id, name, "other")
-    assert (await mailboxes.get(alice.account_id, "other")).mailbox_id == made.mailbox_id
+async def test_names_that_a_mailbox_can_have(mailboxes: Mailboxes, alice: Account) -> None:
+    for name in POSSIBLE:
+        made = await mailboxes.create(alice.account_id, name)
+        assert await mailboxes.get(alice.account_id, name) == made
+        await mailboxes.rename(alice.account_id, name, "other")
+        assert (await mailboxes.get(alice.account_id, "other")).mailbox_id == made.mailbox_id
+        await mailboxes.delete(alice.account_id, "other")
 
 
 async def test_inbox_has_one_name_in_any_case(mailboxes: Mailboxes, alice: Account) -> None:

@@ -1,7 +1,8 @@
 """From a finished transaction to the promise of a 250: rewrite, parse, commit, answer (promises D1, D5, D6).
 
-The commit runs in a task of its own with its own deadline. A client that goes away after its final dot, or a session that is
-cut, does not take it back; the process waits for it before it leaves.
+The commit runs in a task of its own. A client that goes away after its final dot, or a session that is cut, does not take it
+back; the process waits for it before it leaves. A client waits for it up to a deadline; what is committed later still stands in
+the budget until then, so that a store that has come to a halt makes new senders wait, and not this process grow (promise S3).
 """
 
 import asyncio
@@ -10,26 +11,19 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Protocol
 
 from mailstead.model.failure import Refused
 from mailstead.ops.logging import get_logger
-from mailstead.store.delivery import Delivery, LocalCopy, Outgoing, OutgoingRecipient, Receipt
-from mailstead.store.mailbox_row import INBOX
-from mailstead.store.passwords import AuthenticatedAccount
-from mailstead.wire.message import Parsed, parse_message
-from mailstead.wire.trace import Hop, date_time, received, return_path
+from mailstead.wire.message import parse_message
+from mailstead.wire.trace import date_time
 from smtp_in import replies
 from smtp_in.content import Budget
 from smtp_in.metrics import Metrics
-from smtp_in.policy import LocalTarget, RemoteTarget, undelivered
+from smtp_in.placing import Arrival, Placer
 from smtp_in.received import Additions, rewrite
 from smtp_in.replies import Reply
-from smtp_in.reports import success_report
-from smtp_in.session import Transaction
 
 PARSE_IN_THREAD = 256 * 1024  # octets; what is larger would hold up the loop for more than a few milliseconds
 COMMIT_SECONDS = 60.0  # a client waits 10 minutes for this reply (RFC 5321 §4.5.3.2.6)
@@ -37,46 +31,25 @@ COMMIT_SECONDS = 60.0  # a client waits 10 minutes for this reply (RFC 5321 §4.
 log = get_logger()
 
 
-class Committer(Protocol):
-    """What files a delivery: `mailstead.store.ingest.Ingest`."""
-
-    async def deliver(self, delivery: Delivery) -> Receipt:
-        """Return once it is committed. Raises Refused."""
-
-
-@dataclass(frozen=True, slots=True)
-class Arrival:
-    """A message after its final dot. Its octets are counted in the budget, which `Acceptor.accept` gives back."""
-
-    listener: str
-    hop: Hop
-    transaction: Transaction
-    content: bytes
-    account: AuthenticatedAccount | None  # who submitted it; None for mail from outside
-
-    @property
-    def trace_id(self) -> str:
-        return self.hop.trace_id
-
-
 class Acceptor(AbstractAsyncContextManager["Acceptor"]):
     """Leaving the context waits until every commit under way is settled."""
 
     def __init__(
         self,
-        committer: Committer,
+        placer: Placer,
         budget: Budget,
         metrics: Metrics,
         *,
         commit_seconds: float = COMMIT_SECONDS,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self._committer = committer
+        self._placer = placer
         self._budget = budget
         self._metrics = metrics
         self._commit_seconds = commit_seconds
         self._now = now
         self._under_way: set[asyncio.Task[Reply]] = set()
+        self._late: set[asyncio.Task[Reply]] = set()  # commits that nobody waits for any more
         self._threads = ThreadPoolExecutor(1, thread_name_prefix="parse")
 
     async def __aexit__(
@@ -84,6 +57,8 @@ class Acceptor(AbstractAsyncContextManager["Acceptor"]):
     ) -> None:
         if self._under_way:
             await asyncio.wait(self._under_way)
+        for commit in self._late:
+            commit.cancel()
         self._threads.shutdown(wait=False)
 
     async def accept(self, arrival: Arrival) -> Reply:
@@ -96,40 +71,48 @@ class Acceptor(AbstractAsyncContextManager["Acceptor"]):
     async def _settle(self, arrival: Arrival) -> Reply:
         started = time.perf_counter()
         fault: Exception | None = None
+        commit = asyncio.create_task(self._commit(arrival))
+        commit.add_done_callback(lambda _: self._budget.release(len(arrival.content)))
         try:
             async with asyncio.timeout(self._commit_seconds):
-                reply = await self._commit(arrival)
+                reply = await asyncio.shield(commit)
         except Refused as refused:
-            fault, reply = refused, undelivered(refused.failure, len(arrival.transaction.targets))
+            fault, reply = refused, replies.for_failure(refused.failure)
         except Exception as error:  # noqa: BLE001 - whatever it is, the sender tries again (promise D5)
             fault, reply = error, replies.TRY_LATER
-        finally:
-            self._budget.release(len(arrival.content))
+            if not commit.done():
+                self._late.add(commit)
+                commit.add_done_callback(self._ended_late)
         with contextlib.suppress(Exception):  # that something cannot be told must not change what is true
             seconds = time.perf_counter() - started
             self._metrics.message(arrival.listener, reply, len(arrival.content), seconds)
             _report(arrival, reply, seconds, fault)
         return reply
 
+    def _ended_late(self, commit: asyncio.Task[Reply]) -> None:
+        self._late.discard(commit)
+        if not commit.cancelled():
+            outcome = commit.exception() or commit.result().text
+            log.warning("commit ended after the sender was told to try again", outcome=str(outcome))
+
     async def _commit(self, arrival: Arrival) -> Reply:
         now = self._now()
-        date = date_time(now)
-        content = rewrite(arrival.content, arrival.hop.host, self._additions(arrival, date))
+        content = rewrite(arrival.content, arrival.hop.host, _additions(arrival, now))
         if isinstance(content, Reply):
             return content
         if len(content) > PARSE_IN_THREAD:
             parsed = await asyncio.get_running_loop().run_in_executor(self._threads, parse_message, content)
         else:
             parsed = parse_message(content)
-        report = success_report(arrival.transaction, arrival.account, arrival.hop.host, parsed, now)
-        await self._committer.deliver(_delivery(arrival, parsed, date, report))
+        await self._placer.place(arrival, parsed, now)
         return replies.accepted(arrival.trace_id)
 
-    def _additions(self, arrival: Arrival, date: str) -> Additions | None:
-        if arrival.account is None:
-            return None
-        sender = arrival.transaction.sender.path or arrival.account.address
-        return Additions(date, f"<{arrival.trace_id}@{arrival.hop.host}>", f"<{sender}>")
+
+def _additions(arrival: Arrival, now: datetime) -> Additions | None:
+    if arrival.account is None:
+        return None
+    sender = arrival.transaction.sender.path or arrival.account.address
+    return Additions(date_time(now), f"<{arrival.trace_id}@{arrival.hop.host}>", f"<{sender}>")
 
 
 def _report(arrival: Arrival, reply: Reply, seconds: float, fault: Exception | None) -> None:
@@ -156,39 +139,3 @@ def _report(arrival: Arrival, reply: Reply, seconds: float, fault: Exception | N
             log.warning("message not committed in time", **fields)
         case _:
             log.error("message not taken for an unforeseen reason", exc_info=fault, **fields)
-
-
-def _delivery(arrival: Arrival, content: Parsed, date: str, report: Delivery | None) -> Delivery:
-    """One copy for each mailbox with its own prefix, and one queue entry for all that leaves."""
-    sender = arrival.transaction.sender
-    local: dict[int, LocalTarget] = {}
-    remote: dict[str, RemoteTarget] = {}
-    for target in arrival.transaction.targets:
-        if isinstance(target, LocalTarget):
-            local.setdefault(target.recipient.account_id, target)  # whoever is named twice gets it once
-        else:
-            remote.setdefault(target.address, target)
-    above = return_path(sender.path)
-    copies = tuple(
-        LocalCopy(
-            target.recipient.account_id,
-            target.recipient.tenant_id,
-            INBOX,
-            above + received(arrival.hop, target.address, date),
-        )
-        for target in local.values()
-    )
-    if not remote:
-        return Delivery(arrival.trace_id, content, copies, report=report)
-    assert arrival.account is not None  # only those who log in may write to other hosts
-    only = next(iter(remote)) if len(remote) == 1 and not local else None
-    outgoing = Outgoing(
-        arrival.account.tenant_id,
-        arrival.account.account_id,
-        sender.path,
-        tuple(OutgoingRecipient(target.address, target.notify, target.original) for target in remote.values()),
-        received(arrival.hop, only, date),  # RFC 5321 §7.2: `for` would show blind recipients to each other
-        envelope_id=sender.envelope_id,
-        return_full=sender.return_full,
-    )
-    return Delivery(arrival.trace_id, content, copies, (outgoing,), report=report)

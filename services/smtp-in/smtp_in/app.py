@@ -16,10 +16,11 @@ from mailstead.store.ingest import Ingest
 from mailstead.store.passwords import Passwords
 from mailstead.wire.sasl import MECHANISMS
 from smtp_in import replies
-from smtp_in.accept import Acceptor, Committer
+from smtp_in.accept import Acceptor
 from smtp_in.content import Budget, ContentLimits
 from smtp_in.handler import Handler, Limits
 from smtp_in.metrics import Metrics
+from smtp_in.placing import Committer, Placer
 from smtp_in.policy import Role
 from smtp_in.recipients import Recipients
 from smtp_in.server import SmtpSession
@@ -59,9 +60,11 @@ async def open_ports(
     passwords = Passwords(directory, max_parallel=settings.password_checks)
     try:
         async with AsyncExitStack() as stack:
-            acceptor = Acceptor(committer, budget, metrics, commit_seconds=settings.smtp_commit_seconds)
+            recipients = Recipients(directory)
+            placer = Placer(committer, recipients)
+            acceptor = Acceptor(placer, budget, metrics, commit_seconds=settings.smtp_commit_seconds)
             await stack.enter_async_context(acceptor)
-            handler = _handlers(settings, runtime, directory, passwords, acceptor, budget, metrics)
+            handler = _handlers(settings, runtime, directory, recipients, passwords, acceptor, budget, metrics)
             mx = await stack.enter_async_context(_listen(runtime, settings, handler("mx", Role.MX), settings.smtp_port))
             submission = await stack.enter_async_context(
                 _listen(runtime, settings, handler("submission", Role.SUBMISSION), settings.submission_port)
@@ -86,13 +89,13 @@ def _handlers(
     settings: Settings,
     runtime: Runtime,
     directory: Directory,
+    recipients: Recipients,
     passwords: Passwords,
     acceptor: Acceptor,
     budget: Budget,
     metrics: Metrics,
 ) -> Callable[[str, Role], Handler]:
     """Makes the handler of one listener; look-ups and limits are shared by all."""
-    recipients = Recipients(directory)
     limits = Limits(
         ContentLimits(message=settings.smtp_max_size, line=settings.smtp_max_line),
         commands=settings.smtp_max_commands,

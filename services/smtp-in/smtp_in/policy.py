@@ -1,9 +1,4 @@
-"""Decisions about mail, from values alone: who may be written to, who may write, and what a message ends as.
-
-After the final dot a message has one reply for all its recipients. What is refused for good where there is one recipient is a
-5xx. Where there are several, nobody can say yet which of them the failure was about: then it is a 451 for all, nothing is
-stored, and the next attempt hears at RCPT who it was.
-"""
+"""Decisions about mail, from values alone: who may be written to and who may write."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -63,8 +58,3 @@ def judge_elsewhere(role: Role, address: Address, domain: DomainRef | None) -> R
     if address.domain.startswith("[") or "." not in address.domain:
         return replies.for_failure(Failure.NO_SUCH_DOMAIN)  # nothing is sent to bare hosts and address literals
     return None
-
-
-def undelivered(failure: Failure, recipients: int) -> Reply:
-    """The one reply to a message of so many recipients that the store did not take, none of it."""
-    return replies.for_failure(failure) if recipients == 1 else replies.TRY_LATER

@@ -7,6 +7,7 @@ from enum import Enum
 from uuid import UUID
 
 from mailstead.events import Event
+from mailstead.model.failure import Failure, Refused
 from mailstead.model.flags import Flags
 from mailstead.wire.message import Parsed
 
@@ -84,6 +85,18 @@ class Delivery:
     def tenants(self) -> set[int]:
         """In which tenants the content is kept."""
         return {copy.tenant_id for copy in self.copies} | {outgoing.tenant_id for outgoing in self.queued}
+
+
+class NoSuchMailboxes(Refused):
+    """Nothing of a delivery is filed because these `mailboxes` do not exist, each as (account_id, name); without them it may be.
+
+    Where all of the delivery's own exist, they are those of its report.
+    """
+
+    def __init__(self, mailboxes: frozenset[tuple[int, str]]) -> None:
+        named = ", ".join(f"{name!r} of account {account_id}" for account_id, name in sorted(mailboxes))
+        super().__init__(Failure.NO_SUCH_MAILBOX, f"there is no mailbox {named}")
+        self.mailboxes = mailboxes
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from mailstead.model.address import Address
 from mailstead.model.failure import Failure, Refused
 from mailstead.model.flags import SystemFlag
 from mailstead.model.ids import new_id
-from mailstead.store.delivery import Delivery, Outgoing, Receipt, Stored
+from mailstead.store.delivery import Delivery, NoSuchMailboxes, Outgoing, Receipt, Stored
 from mailstead.store.engine import Connection
 from mailstead.store.schema import CHUNK_SIZE
 from mailstead.store.tenant_keys import TenantKeys
@@ -255,10 +255,9 @@ async def _explain_missing(
     unknown = sorted({(c.account_id, c.mailbox) for n in held for c in deliveries[n].copies} - mailboxes.keys())
     existing = {(row["account_id"], row["name"]) for row in await connection.fetch(_EXISTING, *_columns(unknown))}
     for n in held:
-        for copy in deliveries[n].copies:
-            key = (copy.account_id, copy.mailbox)
-            if key not in mailboxes and key not in existing:
-                outcomes[n] = Refused(Failure.NO_SUCH_MAILBOX, f"account {copy.account_id} has no mailbox {copy.mailbox!r}")
+        gone = {(c.account_id, c.mailbox) for c in deliveries[n].copies} - mailboxes.keys() - existing
+        if gone:
+            outcomes[n] = NoSuchMailboxes(frozenset(gone))
 
 
 async def _hold_to_quota(connection: Connection, deliveries: Sequence[Delivery], outcomes: list[Outcome]) -> None:

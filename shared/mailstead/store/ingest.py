@@ -78,8 +78,9 @@ class Ingest(AbstractAsyncContextManager["Ingest"]):
     async def deliver(self, delivery: Delivery) -> Receipt:
         """Return once the transaction that holds `delivery` has committed (promise D1).
 
-        Raises Refused: UNAVAILABLE (try again; nothing was filed as far as this process knows), NO_SUCH_MAILBOX, or OVER_QUOTA
-        where `strict_quota` asks for it. Cancelling the caller does not take a delivery back.
+        Raises Refused: UNAVAILABLE (try again; nothing was filed as far as this process knows), NoSuchMailboxes, which says
+        without which copies it might be filed, or OVER_QUOTA where `strict_quota` asks for it. A delivery is not taken back by
+        cancelling its caller.
         """
         if self._closing:
             raise Refused(Failure.UNAVAILABLE, "this replica is shutting down")

@@ -19,11 +19,12 @@ from mailstead.store.engine import open_database
 from mailstead.store.ingest import Ingest
 from mailstead.store.passwords import Passwords
 from mailstead.store.provisioning import Provisioning
-from smtp_in.accept import Committer
 from smtp_in.app import open_ports
 from smtp_in.content import Budget
 from smtp_in.metrics import Metrics
+from smtp_in.placing import Committer
 from smtp_in.settings import Settings
+from unit.smtp_in.conversing import Client
 
 PASSWORD = "correct horse"
 USERS = ("alice", "bob", "jürgen", "postmaster", "disabled", "full")
@@ -89,11 +90,8 @@ class Served:
         return [row["message"] for row in rows]
 
 
-Serve = Callable[..., Awaitable[Served]]
-
-
 @pytest.fixture
-async def serve(database_urls: DatabaseUrls, authority: TestAuthority) -> AsyncIterator[Serve]:
+async def serve(database_urls: DatabaseUrls, authority: TestAuthority) -> AsyncIterator[Callable[..., Awaitable[Served]]]:
     """Starts the service: `await serve(smtp_max_size=…)`. `directory` and `committer` wrap the real ones, to make them fail."""
     async with AsyncExitStack() as stack:
         await _populate(database_urls)
@@ -150,6 +148,14 @@ async def _populate(urls: DatabaseUrls) -> None:
             account = await provisioning.create_account(Address(user, "a.test"), password_hash, 4_000 if user == "full" else 0)
             if user == "disabled":
                 await provisioning.update_account(account.account_id, active=False)
+
+
+@pytest.fixture(autouse=True)
+async def _no_client_is_left_open() -> AsyncIterator[None]:
+    yield
+    for client in Client.made:
+        client.vanish()
+    Client.made.clear()
 
 
 @pytest.fixture

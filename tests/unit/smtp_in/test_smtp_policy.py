@@ -6,7 +6,7 @@ from mailstead.model.address import Address
 from mailstead.model.failure import Failure
 from mailstead.store.directory import DomainRef, Recipient
 from smtp_in import replies
-from smtp_in.policy import Role, judge_elsewhere, judge_local, undelivered
+from smtp_in.policy import Role, judge_elsewhere, judge_local
 
 
 def recipient(*, active: bool = True, used: int = 0, quota: int = 0) -> Recipient:
@@ -47,9 +47,3 @@ OURS = DomainRef(1, 1, "a.test", True)
 )
 def test_addresses_without_an_account(role: Role, address: Address, domain: DomainRef | None, reply: object) -> None:
     assert judge_elsewhere(role, address, domain) is reply
-
-
-@pytest.mark.parametrize("failure", Failure)
-def test_what_the_store_did_not_take(failure: Failure) -> None:
-    assert undelivered(failure, 1) is replies.FAILURES[failure]
-    assert undelivered(failure, 2) is replies.TRY_LATER  # nobody knows which of the two it was about

@@ -5,94 +5,16 @@ import email.message
 import email.policy
 import re
 import smtplib
-from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any, ClassVar
 
 import pytest
 
 from kit.certificates import TestAuthority
 from kit.waiting import eventually
 from mailstead.model.address import Address
-from mailstead.store.delivery import Delivery, Receipt
 from mailstead.store.directory import Directory, Recipient
-from mailstead.store.ingest import Ingest
+from unit.smtp_in.conversing import ENVELOPE, Client, GatedCommitter, Gates, Serve
 
-Serve = Callable[..., Awaitable[Any]]
-ENVELOPE = b"EHLO client.test\r\nMAIL FROM:<a@b.test>\r\nRCPT TO:<alice@a.test>\r\nDATA\r\n"
 PASSWORD = "correct horse"
-
-
-class Client:
-    """Octets out, replies in."""
-
-    made: ClassVar[list["Client"]] = []
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._reader = reader
-        self._writer = writer
-
-    @classmethod
-    async def connect(cls, port: int) -> "Client":
-        client = cls(*await asyncio.open_connection("127.0.0.1", port, limit=1024 * 1024))
-        cls.made.append(client)
-        assert await client.reply() == b"220"
-        return client
-
-    async def send(self, octets: bytes) -> None:
-        self._writer.write(octets)
-        await self._writer.drain()
-
-    async def reply(self) -> bytes:
-        """The code of the next reply; b"" at the end."""
-        async with asyncio.timeout(20):
-            while (line := await self._reader.readline())[3:4] == b"-":
-                pass
-        return line[:3]
-
-    async def line(self) -> bytes:
-        async with asyncio.timeout(20):
-            return await self._reader.readline()
-
-    async def ask(self, octets: bytes, *codes: int) -> None:
-        """Send, and expect these codes."""
-        await self.send(octets)
-        assert [await self.reply() for _ in codes] == [str(code).encode() for code in codes]
-
-    def half_close(self) -> None:
-        self._writer.write_eof()
-
-    def vanish(self) -> None:
-        self._writer.transport.abort()
-
-
-@pytest.fixture(autouse=True)
-async def _no_client_is_left_open() -> AsyncIterator[None]:
-    yield
-    for client in Client.made:
-        client.vanish()
-    Client.made.clear()
-
-
-class GatedCommitter:
-    """The real one behind a gate, so that a test can look while a commit is under way."""
-
-    def __init__(self, real: Ingest) -> None:
-        self._real = real
-        self.open = asyncio.Event()
-        self.waiting = 0
-
-    async def deliver(self, delivery: Delivery) -> Receipt:
-        self.waiting += 1
-        await self.open.wait()
-        return await self._real.deliver(delivery)
-
-
-class Gates(list[GatedCommitter]):
-    """Called as a service makes its committer; keeps each for the test."""
-
-    def __call__(self, real: Ingest) -> GatedCommitter:
-        self.append(GatedCommitter(real))
-        return self[-1]
 
 
 async def test_what_arrives_is_stored_octet_by_octet(serve: Serve) -> None:
@@ -321,17 +243,6 @@ async def test_replies_to_a_pipelined_group_share_a_write(serve: Serve) -> None:
     writer.write(b"MAIL FROM:<a@b.test>\r\nRCPT TO:<alice@a.test>\r\nRCPT TO:<bob@a.test>\r\nDATA\r\n")
     assert [line[:3] for line in (await reader.read(65536)).split(b"\r\n")] == [b"250", b"250", b"250", b"354", b""]
     writer.close()
-
-
-async def test_a_mailbox_that_goes_between_rcpt_and_the_dot(serve: Serve) -> None:
-    served = await serve()
-    alone, together = await Client.connect(served.mx), await Client.connect(served.mx)
-    await alone.ask(ENVELOPE.replace(b"alice", b"bob"), 250, 250, 250, 354)
-    await together.ask(ENVELOPE.replace(b"DATA", b"RCPT TO:<bob@a.test>\r\nDATA"), 250, 250, 250, 250, 354)
-    await served.query("DELETE FROM accounts WHERE address = 'bob@a.test'")
-    await alone.ask(b"Subject: x\r\n\r\n.\r\n", 550)
-    await together.ask(b"Subject: x\r\n\r\n.\r\n", 451)
-    assert await served.inbox("alice") == []  # all or nothing: the next attempt hears at RCPT who is gone
 
 
 async def test_an_account_disabled_a_moment_ago_is_refused_soon(serve: Serve) -> None:

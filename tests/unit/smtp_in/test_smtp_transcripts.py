@@ -4,14 +4,17 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest
 
 from kit.certificates import TestAuthority
+from kit.postgres import DatabaseUrls
 from kit.transcripts import Split, load, play_live, transcripts
 from mailstead.model.address import Address
 from mailstead.model.failure import Failure, Refused
 from mailstead.store.delivery import Delivery, Receipt
 from mailstead.store.directory import Directory, DomainRef, Recipient
+from unit.imap.scenes import play_scene
 
 
 class AwayDirectory(Directory):
@@ -59,3 +62,24 @@ async def test_transcript(
         starttls=context,
         split=split,
     )
+
+
+@pytest.mark.parametrize("path", transcripts("smtp/scenes"))
+async def test_scene(path: Path, serve: Callable[..., Awaitable[Any]], database_urls: DatabaseUrls) -> None:
+    """With a database that goes away and comes back."""
+    name = database_urls.name
+
+    async def turn(reachable: bool) -> None:
+        connection = await asyncpg.connect(DatabaseUrls(database_urls.sockets, "postgres").superuser)
+        try:
+            await connection.execute(f"ALTER DATABASE {name} WITH ALLOW_CONNECTIONS {reachable}")
+            if not reachable:
+                await connection.execute("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = $1", name)
+        finally:
+            await connection.close()
+
+    served = await serve()
+    await play_scene(path, "127.0.0.1", served.mx, {}, turn)
+    assert [b"Subject: two" in message for message in await served.inbox("alice")] == [True]
+    assert await served.inbox("bob") == []
+    assert served.budget.held == 0

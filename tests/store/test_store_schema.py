@@ -1,4 +1,4 @@
-"""The migrations make what `schema.py` says, once, whoever runs them and however often."""
+"""The migrations make what `schema` says, once, whoever runs them and however often."""
 
 import asyncio
 import os

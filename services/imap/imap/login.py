@@ -1,4 +1,4 @@
-"""From a name and a password to an authenticated session, and what CAPABILITY says before and after.
+"""From a name and a password to an authenticated session.
 
 A password is taken only over TLS, or from a network that the deployer trusts. Every refused attempt waits before it is
 answered, longer each time, and the last one allowed ends the connection.
@@ -6,6 +6,7 @@ answered, longer each time, and the last one allowed ends the connection.
 
 import asyncio
 
+from imap.capability import capabilities
 from imap.errors import reply_to
 from imap.protocol import Limits
 from imap.response import Reply, bye, ok
@@ -14,31 +15,13 @@ from imap.settings import ImapSettings
 from imap.state import Account, Authenticated, Ending, Event, LoggedOut, NotAuthenticated, advance
 from mailstead.model.failure import Failure, Refused
 from mailstead.ops.logging import get_logger
-from mailstead.wire.sasl import MECHANISMS, Challenge, Credentials, Invalid, Outcome
+from mailstead.wire.sasl import Challenge, Credentials, Invalid, Outcome
 
 log = get_logger()
 
 TOO_MANY_FAILURES = "too many refused log-ins"
 
-_ALWAYS = "IMAP4rev1 LITERAL+ ID ENABLE SASL-IR"
-_LOGGED_IN = "NAMESPACE UNSELECT IDLE UIDPLUS MOVE CHILDREN SPECIAL-USE LIST-EXTENDED LIST-STATUS STATUS=SIZE ESEARCH CONDSTORE"
 _GUILTY = frozenset({Failure.BAD_CREDENTIALS, Failure.ACCOUNT_DISABLED, Failure.NO_SUCH_ACCOUNT})
-
-
-def capabilities(session: Session) -> str:
-    """What is true now (RFC 9051 §7.2.2)."""
-    if not isinstance(session.state, NotAuthenticated):
-        return f"{_ALWAYS} {_LOGGED_IN} APPENDLIMIT={session.backend.settings.imap_max_message}"
-    words = [_ALWAYS]
-    if session.connection.tls_offered:
-        words.append("STARTTLS")
-    words += [f"AUTH={name}" for name in MECHANISMS] if passwords_allowed(session) else ["LOGINDISABLED"]
-    return " ".join(words)
-
-
-def passwords_allowed(session: Session) -> bool:
-    connection = session.connection
-    return connection.tls or session.backend.settings.allows_plaintext_auth(connection.peer_host)
 
 
 def limits(settings: ImapSettings, *, logged_in: bool) -> Limits:

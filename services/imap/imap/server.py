@@ -10,12 +10,13 @@ import time
 from collections.abc import Awaitable
 from dataclasses import dataclass
 
+from imap.capability import capabilities
 from imap.commands import HANDLERS, append
 from imap.commands.targets import TryCreate
 from imap.errors import UNEXPECTED, reply_to
 from imap.grammar import requests as ask
 from imap.grammar.command import CHARSETS
-from imap.login import capabilities, limits
+from imap.login import limits
 from imap.protocol import (
     BadCommand,
     Command,

@@ -1,7 +1,8 @@
 """AUTHENTICATE with SASL-IR (RFC 9051 §6.2.2, RFC 4959)."""
 
+from imap.capability import passwords_allowed
 from imap.grammar.requests import Authenticate
-from imap.login import log_in, passwords_allowed
+from imap.login import log_in
 from imap.response import Reply, bad, no
 from imap.session import Session
 from mailstead.model.failure import Failure, Refused

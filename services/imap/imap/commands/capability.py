@@ -1,7 +1,7 @@
 """CAPABILITY (RFC 9051 §6.1.1)."""
 
+from imap.capability import capabilities
 from imap.grammar.requests import Capability
-from imap.login import capabilities
 from imap.response import Reply, ok
 from imap.session import Session
 

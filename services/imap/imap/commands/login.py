@@ -1,7 +1,8 @@
 """LOGIN (RFC 9051 §6.2.3)."""
 
+from imap.capability import passwords_allowed
 from imap.grammar.requests import Login
-from imap.login import log_in, passwords_allowed
+from imap.login import log_in
 from imap.response import Reply
 from imap.session import Session
 from mailstead.model.failure import Failure, Refused

@@ -227,7 +227,33 @@ class Idle:
 
 
 Request = (
-    Capability | Noop | Logout | Id | StartTls | Login | Authenticate | Enable | Namespace | List | Lsub | Subscribe | Unsubscribe
-    | Status | Create | Delete | Rename | Select | Unselect | Close | Check | Fetch | Store | Copy | Move | Expunge | Search
-    | Append | Idle
-)  # fmt: skip
+    Append
+    | Authenticate
+    | Capability
+    | Check
+    | Close
+    | Copy
+    | Create
+    | Delete
+    | Enable
+    | Expunge
+    | Fetch
+    | Id
+    | Idle
+    | List
+    | Login
+    | Logout
+    | Lsub
+    | Move
+    | Namespace
+    | Noop
+    | Rename
+    | Search
+    | Select
+    | StartTls
+    | Status
+    | Store
+    | Subscribe
+    | Unselect
+    | Unsubscribe
+)

@@ -1,0 +1,44 @@
+"""What CAPABILITY says, before log-in and after (RFC 9051 §7.2.2)."""
+
+from imap.session import Session
+from imap.state import NotAuthenticated
+from mailstead.wire.sasl import MECHANISMS
+
+ALWAYS = (
+    "IMAP4rev1",  # RFC 3501
+    "LITERAL+",  # RFC 7888
+    "ID",  # RFC 2971
+    "ENABLE",  # RFC 5161
+    "SASL-IR",  # RFC 4959
+)
+LOGGED_IN = (
+    "NAMESPACE",  # RFC 2342
+    "UNSELECT",  # RFC 3691
+    "IDLE",  # RFC 2177
+    "UIDPLUS",  # RFC 4315
+    "MOVE",  # RFC 6851
+    "CHILDREN",  # RFC 3348
+    "SPECIAL-USE",  # RFC 6154
+    "LIST-EXTENDED",  # RFC 5258
+    "LIST-STATUS",  # RFC 5819
+    "STATUS=SIZE",  # RFC 8438
+    "ESEARCH",  # RFC 4731
+    "CONDSTORE",  # RFC 7162
+)
+
+
+def capabilities(session: Session) -> str:
+    """What is true now."""
+    if not isinstance(session.state, NotAuthenticated):
+        limit = session.backend.settings.imap_max_message
+        return " ".join((*ALWAYS, *LOGGED_IN, f"APPENDLIMIT={limit}"))  # RFC 7889
+    words = list(ALWAYS)
+    if session.connection.tls_offered:
+        words.append("STARTTLS")
+    words += [f"AUTH={name}" for name in MECHANISMS] if passwords_allowed(session) else ["LOGINDISABLED"]
+    return " ".join(words)
+
+
+def passwords_allowed(session: Session) -> bool:
+    connection = session.connection
+    return connection.tls or session.backend.settings.allows_plaintext_auth(connection.peer_host)

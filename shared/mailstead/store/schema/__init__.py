@@ -1,0 +1,40 @@
+"""The tables, as SQLAlchemy sees them; `migrations/` brings a database to this state and a test compares the two.
+
+Invariants that hold the shape together:
+- every account-owned table leads its primary key with `account_id`, and every hot statement carries it (promise S1);
+- no foreign key makes a delivery lock a row that others of its tenant need: only `messages` points at a parent, and that row is
+  locked by the same transaction anyway;
+- content belongs to a tenant and is referred to by `(tenant_id, blob_id)` without a foreign key: `reclaim.py` and
+  `invariants.py` stand in for it;
+- a mailbox row holds the counters of its messages, changed in the transaction that changes the messages; the usage of an
+  account is the sum over its mailboxes, so there is no second place that could drift.
+"""
+
+from mailstead.store.schema.base import metadata
+from mailstead.store.schema.coordination import leases, limits, outbox
+from mailstead.store.schema.directory import accounts, addresses, api_keys, domains, tenants
+from mailstead.store.schema.mail import CHUNK_SIZE, chunks, contents, emails, expunged, mailboxes, messages, subscriptions
+from mailstead.store.schema.queue import queue_attempts, queue_messages, queue_recipients
+
+__all__ = [
+    "CHUNK_SIZE",
+    "accounts",
+    "addresses",
+    "api_keys",
+    "chunks",
+    "contents",
+    "domains",
+    "emails",
+    "expunged",
+    "leases",
+    "limits",
+    "mailboxes",
+    "messages",
+    "metadata",
+    "outbox",
+    "queue_attempts",
+    "queue_messages",
+    "queue_recipients",
+    "subscriptions",
+    "tenants",
+]

@@ -1,0 +1,39 @@
+"""What replicas agree on: leases, limits, and what must reach an outside receiver."""
+
+from sqlalchemy import BigInteger, CheckConstraint, Column, Double, Index, Integer, LargeBinary, Table, Text, Uuid, text
+
+from mailstead.store.schema.base import metadata, moment
+
+leases = Table(
+    "leases",
+    metadata,
+    Column("name", Text, primary_key=True, comment="job:NAME or maildrop:ACCOUNT"),
+    Column("holder", Text, nullable=False),
+    Column("fence", BigInteger, nullable=False),
+    moment("expires_at"),
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("account_id", BigInteger, primary_key=True, comment="whose event it is; no foreign key: it outlives the account"),
+    Column("entry_id", Uuid, primary_key=True),
+    Column("topic", Text, nullable=False),
+    Column("payload", LargeBinary, nullable=False, comment="what the receiver is sent"),
+    moment("due_at"),
+    Column("leased_by", Text),
+    Column("fence", BigInteger, nullable=False, server_default=text("0")),
+    Column("attempts", Integer, nullable=False, server_default=text("0")),
+    Index("outbox_due_at_idx", "due_at"),
+)
+
+limits = Table(
+    "limits",
+    metadata,
+    Column("scope", Text, primary_key=True, comment="what is limited"),
+    Column("subject", Text, primary_key=True, comment="whom or what it is counted for: an account, a network, a domain"),
+    Column("tokens", Double, nullable=False, comment="left at `refilled_at`"),
+    Column("granted", Integer, nullable=False, comment="by the last request"),
+    moment("refilled_at"),
+    CheckConstraint("tokens >= 0 and granted >= 0", name="tokens"),
+)

@@ -1,0 +1,81 @@
+"""What leaves for other hosts, and each attempt at it."""
+
+from sqlalchemy import (
+    ARRAY,
+    TIMESTAMP,
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    Table,
+    Text,
+    Uuid,
+    text,
+)
+
+from mailstead.store.schema.base import metadata, moment
+
+queue_messages = Table(
+    "queue_messages",
+    metadata,
+    Column("queue_id", Uuid, primary_key=True),
+    Column("tenant_id", BigInteger, nullable=False),
+    Column("account_id", BigInteger, comment="whose submission it is; null: the house's own, as bounces"),
+    Column("trace_id", Text, nullable=False),
+    Column("sender", Text, nullable=False, comment="reverse-path; empty: the null sender"),
+    Column("envelope_id", Text, comment="ENVID (RFC 3461 §4.4)"),
+    Column("return_full", Boolean, nullable=False, server_default=text("false"), comment="RET=FULL (RFC 3461 §4.3)"),
+    Column("blob_id", Uuid, nullable=False),
+    Column("prefix", LargeBinary, nullable=False),
+    Column("header_size", Integer, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    moment("queued_at", default=True),
+    moment("expires_at"),
+    Index("queue_messages_blob_idx", "tenant_id", "blob_id"),
+    Index("queue_messages_queued_at_idx", "queued_at"),
+)
+
+queue_recipients = Table(
+    "queue_recipients",
+    metadata,
+    Column("queue_id", Uuid, ForeignKey("queue_messages.queue_id", ondelete="CASCADE"), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("address", Text, nullable=False),
+    Column("domain", Text, nullable=False),
+    Column("notify", ARRAY(Text), nullable=False, comment="NOTIFY (RFC 3461 §4.1); empty: not asked"),
+    Column("original", Text, comment="ORCPT (RFC 3461 §4.2)"),
+    Column("state", Text, nullable=False, server_default=text("'waiting'")),
+    Column("due_at", TIMESTAMP(timezone=True), nullable=False, comment="of a leased one: when the lease ends"),
+    Column("leased_by", Text),
+    Column("fence", BigInteger, nullable=False, server_default=text("0"), comment="grows with each lease"),
+    Column("attempts", Integer, nullable=False, server_default=text("0")),
+    Column("delay_notified", Boolean, nullable=False, server_default=text("false")),
+    Column("status", Text, comment="enhanced status code of the last attempt"),
+    Column("reply", Text, comment="what the other host said last"),
+    moment("settled_at", nullable=True),
+    CheckConstraint("state in ('waiting', 'leased', 'delivered', 'failed')", name="state"),
+    CheckConstraint("(state = 'leased') = (leased_by is not null)", name="lease"),
+    Index("queue_recipients_due_idx", "due_at", postgresql_where=text("state in ('waiting', 'leased')")),
+)
+
+queue_attempts = Table(
+    "queue_attempts",
+    metadata,
+    Column("queue_id", Uuid, ForeignKey("queue_messages.queue_id", ondelete="CASCADE"), primary_key=True),
+    Column("number", Integer, primary_key=True, comment="of the recipient"),
+    Column("attempt", Integer, primary_key=True),
+    moment("started_at"),
+    Column("duration", Double, nullable=False, comment="seconds"),
+    Column("outcome", Text, nullable=False),
+    Column("host", Text, nullable=False),
+    Column("address", Text, nullable=False),
+    Column("tls", Text, comment="version and cipher; null: none"),
+    Column("status", Text, nullable=False),
+    Column("reply", Text, nullable=False),
+    CheckConstraint("outcome in ('delivered', 'deferred', 'failed')", name="outcome"),
+)

@@ -23,8 +23,9 @@ from typing import Any
 import asyncpg
 import pytest
 
+from mailstead.store.prepare import let_services_log_in
 from mailstead.store.roles import ROLE_PREFIX
-from mailstead_local.database import OWNER, create_database, let_services_log_in, upgrade_schema
+from mailstead_local.database import OWNER, create_database, upgrade_schema
 from mailstead_local.folder import DataFolder
 from mailstead_local.postgres import Postgres
 from mailstead_local.services import SERVICES

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import sys
 from collections.abc import AsyncIterator
 from itertools import count
 
@@ -14,7 +13,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from kit.postgres import DatabaseUrls
 from mailstead.store.engine import Database
-from mailstead.store.migrate import NewerSchema, migrate, sqlalchemy_url
+from mailstead.store.migrate import NewerSchema, migrate
 from mailstead.store.schema import CHUNK_SIZE, metadata
 from mailstead_local.database import OWNER
 
@@ -35,7 +34,7 @@ async def empty_database(postgres_sockets: str) -> AsyncIterator[DatabaseUrls]:
 
 
 async def test_the_migrations_make_the_schema(database_urls: DatabaseUrls) -> None:
-    engine = create_async_engine(sqlalchemy_url(database_urls.owner))
+    engine = create_async_engine("postgresql+asyncpg://", async_creator=lambda: asyncpg.connect(database_urls.owner))
     try:
         async with engine.connect() as connection:
             differences = await connection.run_sync(
@@ -81,37 +80,6 @@ async def test_a_newer_schema_is_left_alone(database_urls: DatabaseUrls) -> None
         await migrate(database_urls.owner)
     assert await connection.fetchval("SELECT version_num FROM alembic_version") == "9999"
     await connection.close()
-
-
-@pytest.mark.parametrize(
-    ("url", "status", "said"),
-    [
-        (None, 1, "MAILSTEAD_MIGRATION_DATABASE_URL is not set"),
-        ("postgresql://nobody:nothing@127.0.0.1:1/nothing", 1, "migration failed, nothing was changed"),
-    ],
-)
-async def test_the_command_fails_in_one_line(url: str | None, status: int, said: str) -> None:
-    environment = {"PATH": os.environ["PATH"], **({"MAILSTEAD_MIGRATION_DATABASE_URL": url} if url else {})}
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "mailstead.store.migrate", env=environment, stderr=asyncio.subprocess.PIPE
-    )
-    _, stderr = await process.communicate()
-    assert process.returncode == status
-    assert said in stderr.decode()
-    assert len(stderr.decode().splitlines()) == 1
-
-
-async def test_the_command_tells_the_revision(database_urls: DatabaseUrls) -> None:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "mailstead.store.migrate",
-        env={"PATH": os.environ["PATH"], "MAILSTEAD_MIGRATION_DATABASE_URL": database_urls.owner},
-        stdout=asyncio.subprocess.PIPE,
-    )
-    stdout, _ = await process.communicate()
-    assert process.returncode == 0
-    assert stdout.decode().startswith("the schema is at ")
 
 
 def test_what_an_account_owns_is_keyed_by_account() -> None:

@@ -1,4 +1,4 @@
-"""What a deployer does in PostgreSQL before any service starts: the owner, the database, the schema, passwords of the roles.
+"""What a deployer does in PostgreSQL before any service starts: the owner, the database, the schema.
 
 Passwords travel inside the connection, never on a command line.
 """
@@ -6,7 +6,6 @@ Passwords travel inside the connection, never on a command line.
 import asyncpg
 
 from mailstead.store.migrate import NewerSchema, migrate
-from mailstead.store.roles import ROLES
 from mailstead_local.failure import LocalFailure
 
 OWNER = "mailstead_owner"  # owns the schema; may make roles and databases of its own, no more
@@ -31,16 +30,6 @@ async def upgrade_schema(owner_url: str) -> str:
         return await migrate(owner_url)
     except NewerSchema as error:
         raise LocalFailure(str(error)) from error
-
-
-async def let_services_log_in(owner_url: str, passwords: dict[str, str]) -> None:
-    """Give each service role its password, by role name; the roles exist once the schema does."""
-    connection = await asyncpg.connect(owner_url)
-    try:
-        for role in ROLES:
-            await _set_password(connection, role.name, passwords[role.name])
-    finally:
-        await connection.close()
 
 
 async def _set_password(connection: "asyncpg.Connection[asyncpg.Record]", role: str, password: str) -> None:

@@ -1,15 +1,14 @@
 """A demo domain with two people and a key for the API, made the first time and found again ever after."""
 
-import hashlib
 import shlex
 from dataclasses import dataclass
 from http import HTTPStatus
 
 import httpx
 
+from mailstead.model.api_key import PREFIX
 from mailstead.model.failure import Failure, Refused
-from mailstead.store.engine import open_database
-from mailstead.store.provisioning import Provisioning
+from mailstead.store.prepare import create_first_key
 from mailstead_local.failure import LocalFailure
 from mailstead_local.folder import write_private
 from mailstead_local.ports import HOST
@@ -17,7 +16,6 @@ from mailstead_local.system import System
 
 DOMAIN = "demo.test"  # reserved (RFC 6761 §6.2)
 KEY_NAME = "mailstead up"
-KEY_PREFIX = "ms_"
 QUOTA_BYTES = 10 * 1024**3
 
 
@@ -53,7 +51,7 @@ async def create_demo(system: System) -> Demo:
     """Write `demo.env`, bootstrap the API key through the database, and the rest through the API. Raises LocalFailure."""
     secret = system.folder.secret
     demo = Demo(
-        admin_token=KEY_PREFIX + secret("admin token"),
+        admin_token=PREFIX + secret("admin token"),
         alice=Person(f"alice@{DOMAIN}", secret("alice")),
         bob=Person(f"bob@{DOMAIN}", secret("bob")),
         ca_file=str(system.certificates.authority),
@@ -72,19 +70,14 @@ async def create_demo(system: System) -> Demo:
 
 
 async def _create_key(owner_url: str, token: str) -> None:
-    fingerprint = hashlib.sha256(token.encode()).digest()
-    async with open_database(owner_url, pool_size=1) as database:
-        provisioning = Provisioning(database)
-        if await provisioning.api_key(fingerprint) is not None:
-            return
-        try:
-            await provisioning.create_api_key(KEY_NAME, ["admin"], fingerprint)
-        except Refused as refused:
-            if refused.failure is Failure.CONFLICT:
-                raise LocalFailure(
-                    f"the database knows another API key {KEY_NAME!r} than secrets.json: they are not of one run"
-                ) from refused
-            raise LocalFailure(f"cannot make the API key: {refused}") from refused
+    try:
+        await create_first_key(owner_url, KEY_NAME, token)
+    except Refused as refused:
+        if refused.failure is Failure.CONFLICT:
+            raise LocalFailure(
+                f"the database knows another API key {KEY_NAME!r} than secrets.json: they are not of one run"
+            ) from refused
+        raise LocalFailure(f"cannot make the API key: {refused}") from refused
 
 
 async def _create(api: httpx.AsyncClient, path: str, body: dict[str, object]) -> None:

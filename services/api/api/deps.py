@@ -10,9 +10,9 @@ from typing import Annotated, Any
 from fastapi import Depends, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer, SecurityScopes
 
-from api.keys import MAX_KEY, fingerprint
 from api.scopes import Scope, grants
 from mailstead.bus import Bus
+from mailstead.model.api_key import MAX_KEY, fingerprint
 from mailstead.model.failure import Failure, Refused
 from mailstead.ops.logging import get_logger
 from mailstead.store.engine import Database

@@ -2,11 +2,13 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 from mailstead.ops.lifecycle import Runtime
 from mailstead.ops.metrics import operation_timer
 from mailstead.ops.settings import ServiceSettings
 from mailstead.store.engine import Database, open_database
+from mailstead.store.revision import check_revision
 
 
 @asynccontextmanager
@@ -17,5 +19,5 @@ async def service_database(settings: ServiceSettings, runtime: Runtime) -> Async
         pool_size=settings.database_pool_size,
         observe=operation_timer(runtime.registry, "store"),
     ) as database:
-        runtime.ready_when("database", database.ping)
+        runtime.ready_when("database", partial(check_revision, database))
         yield database

@@ -1,12 +1,8 @@
 """Bring a database to this release's schema, and the rights of the service roles to `roles.py`.
 
-Safe to run twice and at the same time from several places: one transaction under an advisory lock. Run as
-`python -m mailstead.store.migrate` with MAILSTEAD_MIGRATION_DATABASE_URL naming a role that owns the schema.
+Safe to run twice and at the same time from several places: one transaction under an advisory lock. `prepare.py` is how it is run.
 """
 
-import asyncio
-import os
-import sys
 from pathlib import Path
 
 import asyncpg
@@ -14,7 +10,6 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from alembic.util import CommandError
 from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
@@ -28,11 +23,6 @@ class NewerSchema(Exception):
     """The database was migrated by a newer release than this one; nothing was changed."""
 
 
-def sqlalchemy_url(url: str) -> str:
-    """A libpq-style `postgresql://` URL as SQLAlchemy's asyncpg dialect wants it."""
-    return "postgresql+asyncpg" + url[url.index("://") :]
-
-
 def alembic_config() -> Config:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
@@ -42,7 +32,8 @@ def alembic_config() -> Config:
 
 async def migrate(url: str) -> str:
     """Upgrade to the newest revision and return its name. Raises NewerSchema, or OSError / asyncpg's errors as they are."""
-    engine = create_async_engine(sqlalchemy_url(url), poolclass=NullPool)
+    # SQLAlchemy would read the URL in its own way; asyncpg's is that of libpq, with sslmode and the rest.
+    engine = create_async_engine("postgresql+asyncpg://", async_creator=lambda: asyncpg.connect(url), poolclass=NullPool)
     try:
         async with engine.begin() as connection:
             await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
@@ -62,20 +53,3 @@ def _upgrade(connection: Connection) -> str:
     for statement in grant_statements():
         connection.exec_driver_sql(statement)
     return script.get_current_head() or ""
-
-
-def main() -> None:
-    """Exit status 0 when the schema is current, 1 when it could not be reached or changed, 2 without a URL."""
-    url = os.environ.get("MAILSTEAD_MIGRATION_DATABASE_URL")
-    if not url:
-        sys.exit("MAILSTEAD_MIGRATION_DATABASE_URL is not set: give the URL of a role that owns the schema")
-    try:
-        revision = asyncio.run(migrate(url))
-    except (NewerSchema, OSError, CommandError, asyncpg.PostgresError) as error:
-        sys.stderr.write(f"migration failed, nothing was changed: {error}\n")
-        sys.exit(1)
-    sys.stdout.write(f"the schema is at {revision}\n")
-
-
-if __name__ == "__main__":
-    main()

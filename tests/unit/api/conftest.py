@@ -8,12 +8,12 @@ from prometheus_client import CollectorRegistry
 
 from api.app import create_app
 from api.deps import Backend
-from api.keys import fingerprint, new_key
 from api.metrics import ApiMetrics
 from api.middleware import Outermost
 from api.scopes import Scope
 from kit.postgres import DatabaseUrls
 from mailstead.bus import open_bus
+from mailstead.model.api_key import fingerprint, new_key
 from mailstead.store.directory import Directory
 from mailstead.store.engine import open_database
 from mailstead.store.passwords import Passwords

@@ -9,8 +9,8 @@ import httpx
 from api.app import create_app
 from api.deps import Backend
 from api.errors import STATUS
-from api.keys import fingerprint, new_key
 from api.scopes import Scope, grants
+from mailstead.model.api_key import fingerprint, new_key
 from mailstead.model.failure import Failure
 
 Client = httpx.AsyncClient

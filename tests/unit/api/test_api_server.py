@@ -13,11 +13,11 @@ import httpx
 import pytest
 
 from api.app import api
-from api.keys import fingerprint, new_key
 from api.settings import ApiSettings
 from kit.certificates import TestAuthority
 from kit.ports import free_port
 from kit.postgres import DatabaseUrls
+from mailstead.model.api_key import fingerprint, new_key
 from mailstead.ops.lifecycle import Runtime
 from mailstead.store.engine import open_database
 from mailstead.store.provisioning import Provisioning

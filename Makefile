@@ -33,8 +33,9 @@ format: .venv/synced ## Rewrite the sources in the project's style
 	$(BIN)/ruff format .
 
 .PHONY: reference
-reference: .venv/synced ## Write docs/reference from the code
+reference: .venv/synced ## Write docs/reference and the table of the chart from the code
 	@PYTHONPATH=tests $(BIN)/python -m kit.reference
+	@PYTHONPATH=tests $(BIN)/python -m kit.chart
 
 .PHONY: environment
 environment: .venv/synced ## Only make or refresh .venv

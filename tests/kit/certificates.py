@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mailstead_local.certificates import Certificates
+from mailstead.ops.own_certificate import Certificates
 
 NAMES = ("localhost", "127.0.0.1", "::1")
 

@@ -46,6 +46,11 @@ def pages() -> dict[str, str]:
     return {"settings.md": settings_page(), "metrics.md": metrics_page(), "events.md": events_page()}
 
 
+def settings_of(service: str) -> dict[str, FieldInfo]:
+    """By name, of the service as its container is called."""
+    return _SETTINGS[service].model_fields
+
+
 def settings_page() -> str:
     shared = ServiceSettings.model_fields
     lines = ["# Settings", "", "Services are told everything by environment variables.", "", "## All services", ""]

@@ -8,9 +8,9 @@ import httpx
 
 from mailstead.model.api_key import PREFIX
 from mailstead.model.failure import Failure, Refused
+from mailstead.ops.own_certificate import write_private
 from mailstead.store.prepare import create_first_key
 from mailstead_local.failure import LocalFailure
-from mailstead_local.folder import write_private
 from mailstead_local.ports import HOST
 from mailstead_local.system import System
 

@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from mailstead.ops.own_certificate import write_private
 from mailstead_local.failure import LocalFailure
 
 
@@ -62,13 +63,3 @@ class DataFolder:
             known[name] = secrets.token_urlsafe(24)
             write_private(self._secrets, json.dumps(known, indent=1))
         return known[name]
-
-
-def write_private(path: Path, text: str) -> None:
-    """Replace a file as a whole; at no moment is it readable by others or half-written."""
-    fresh = path.with_name(f".{path.name}.new")
-    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(path)

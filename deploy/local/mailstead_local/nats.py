@@ -5,8 +5,8 @@ import socket
 import sysconfig
 from pathlib import Path
 
+from mailstead.ops.own_certificate import write_private
 from mailstead_local.failure import LocalFailure
-from mailstead_local.folder import write_private
 from mailstead_local.ports import HOST
 from mailstead_local.processes import Child
 

@@ -5,8 +5,8 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from mailstead.ops.own_certificate import Certificates
 from mailstead.store.roles import ROLE_PREFIX
-from mailstead_local.certificates import Certificates
 from mailstead_local.ports import HOST, Ports
 
 

@@ -9,8 +9,8 @@ import signal
 import time
 from collections.abc import Mapping
 
+from mailstead.ops.own_certificate import Certificates
 from mailstead.store.prepare import let_services_log_in
-from mailstead_local.certificates import Certificates
 from mailstead_local.database import OWNER, create_database, upgrade_schema
 from mailstead_local.folder import DataFolder
 from mailstead_local.nats import READY_SECONDS as NATS_SECONDS

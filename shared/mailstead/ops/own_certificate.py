@@ -1,5 +1,10 @@
-"""A certificate authority of our own, and a server certificate from it that is renewed before it runs out."""
+"""A certificate authority of our own, and a server certificate from it that is renewed before it runs out.
 
+For trying the system where nobody else vouches for it: `python -m mailstead.ops.own_certificate FOLDER NAME …`.
+"""
+
+import os
+import sys
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -8,8 +13,6 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
-
-from mailstead_local.folder import write_private
 
 AUTHORITY_DAYS = 3650
 SERVER_DAYS = 397  # what mail clients accept at most from an authority they were told to trust
@@ -116,3 +119,26 @@ def _pem(certificate: x509.Certificate) -> str:
 def _pem_of_key(key: ec.EllipticCurvePrivateKey) -> str:
     plain = serialization.NoEncryption()
     return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain).decode()
+
+
+def write_private(path: Path, text: str) -> None:
+    """Replace a file as a whole; at no moment is it readable by others or half-written."""
+    fresh = path.with_name(f".{path.name}.new")
+    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    fresh.replace(path)
+
+
+def main() -> None:
+    if len(sys.argv) < 3:
+        sys.exit("usage: python -m mailstead.ops.own_certificate FOLDER NAME ...")
+    try:
+        Certificates(Path(sys.argv[1])).ensure(tuple(sys.argv[2:]))
+    except OSError as error:
+        sys.exit(f"no certificate made: {error}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,33 @@
+{{/* The services: which module runs, where its probes are, what it listens on, and what it may reach beside database and events. */}}
+{{- define "mailstead.components" -}}
+smtp-in:
+  observe: 9101
+  listeners:
+    - {name: smtp, port: 25, container: 2525}
+    - {name: submission, port: 587, container: 2587}
+    - {name: submissions, port: 465, container: 2465}
+  metric: mailstead_connections_open
+delivery:
+  observe: 9102
+  listeners: []
+  egress: [25]
+imap:
+  observe: 9103
+  listeners:
+    - {name: imap, port: 143, container: 2143}
+    - {name: imaps, port: 993, container: 2993}
+  metric: mailstead_connections_open
+pop3:
+  observe: 9104
+  listeners:
+    - {name: pop3, port: 110, container: 2110}
+    - {name: pop3s, port: 995, container: 2995}
+  metric: mailstead_connections_open
+api:
+  observe: 9105
+  listeners:
+    - {name: http, port: 80, container: 8080}
+jobs:
+  observe: 9106
+  listeners: []
+{{- end -}}

@@ -20,7 +20,7 @@ from imap.settings import ImapSettings
 from jobs.metrics import JobsMetrics
 from jobs.settings import JobsSettings
 from mailstead.events import AccountChanged, MailboxChanged, QueueFilled
-from mailstead.ops.metrics import ConnectionMetrics, RuntimeMetrics, operation_timer
+from mailstead.ops.metrics import ConnectionMetrics, EventMetrics, RuntimeMetrics, count_pool, operation_timer
 from mailstead.ops.settings import ServiceSettings
 from pop3.metrics import Pop3Metrics
 from pop3.settings import Pop3Settings
@@ -93,6 +93,8 @@ def _runtime_metrics() -> CollectorRegistry:
     registry = CollectorRegistry()
     RuntimeMetrics.register(registry)
     ConnectionMetrics.register(registry)
+    EventMetrics.register(registry)
+    count_pool(registry, lambda: (0, 0))
     operation_timer(registry, "store")
     return registry
 
@@ -136,7 +138,7 @@ def events_page() -> str:
             "",
             f"## {event.kind}",
             "",
-            f"Subject `{subject}`, fields `v`, `kind`, {', '.join(f'`{name}`' for name in names)}.",
+            f"Subject `{subject}`, fields `v`, `kind`, `at`, {', '.join(f'`{name}`' for name in names)}.",
         ]
         lines += ["", " ".join((event.__doc__ or "").split())]
     return "\n".join([*lines, ""])

@@ -58,7 +58,7 @@ class Stack:
             self.system.start_service(service.name)
         for service in SERVICES:
             self.system.wait_ready(service.name)
-        self.demo = asyncio.run(create_demo(self.system))
+        self.demo = create_demo(self.system)
 
     def stop_all(self) -> None:
         self._ending.close()

@@ -1,5 +1,6 @@
 """A demo domain with two people and a key for the API, made the first time and found again ever after."""
 
+import asyncio
 import shlex
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -47,7 +48,7 @@ class Demo:
         return "".join(f"{name}={shlex.quote(value)}\n" for name, value in values.items())
 
 
-async def create_demo(system: System) -> Demo:
+def create_demo(system: System) -> Demo:
     """Write `demo.env`, bootstrap the API key through the database, and the rest through the API. Raises LocalFailure."""
     secret = system.folder.secret
     demo = Demo(
@@ -57,16 +58,19 @@ async def create_demo(system: System) -> Demo:
         ca_file=str(system.certificates.authority),
     )
     write_private(system.folder.demo_env, demo.as_env())
-    await _create_key(system.owner_url(), demo.admin_token)
-    base = f"http://{HOST}:{system.ports.api}"
+    asyncio.run(_provision(demo, system.owner_url(), f"http://{HOST}:{system.ports.api}"))
+    return demo
+
+
+async def _provision(demo: Demo, owner_url: str, api_url: str) -> None:
+    await _create_key(owner_url, demo.admin_token)
     async with httpx.AsyncClient(
-        base_url=base, headers={"Authorization": f"Bearer {demo.admin_token}"}, timeout=30, trust_env=False
+        base_url=api_url, headers={"Authorization": f"Bearer {demo.admin_token}"}, timeout=30, trust_env=False
     ) as api:
         await _create(api, "/v1/domains", {"name": DOMAIN})
         for person in (demo.alice, demo.bob):
             account = {"address": person.user, "password": person.password, "quota_bytes": QUOTA_BYTES}
             await _create(api, "/v1/accounts", account)
-    return demo
 
 
 async def _create_key(owner_url: str, token: str) -> None:

@@ -64,13 +64,9 @@ class System:
 
     def prepare_database(self) -> str:
         """Database, schema, roles. The revision of the schema. Raises LocalFailure."""
-        return asyncio.run(self._prepare_database())
-
-    async def _prepare_database(self) -> str:
-        await create_database(self.postgres.superuser_url(), DATABASE, self.folder.secret(OWNER))
-        revision = await upgrade_schema(self.owner_url())
-        await let_services_log_in(self.owner_url(), {service.role: self.folder.secret(service.role) for service in SERVICES})
-        return revision
+        secret = self.folder.secret
+        passwords = {service.role: secret(service.role) for service in SERVICES}
+        return asyncio.run(_prepare(self.postgres.superuser_url(), secret(OWNER), self.owner_url(), passwords))
 
     def start_nats(self) -> None:
         self._nats.start()
@@ -125,6 +121,13 @@ class System:
 
     def stop_postgres(self) -> None:
         self.postgres.stop()
+
+
+async def _prepare(superuser_url: str, owner_password: str, owner_url: str, passwords: dict[str, str]) -> str:
+    await create_database(superuser_url, DATABASE, owner_password)
+    revision = await upgrade_schema(owner_url)
+    await let_services_log_in(owner_url, passwords)
+    return revision
 
 
 def _is_ready(port: int) -> bool:

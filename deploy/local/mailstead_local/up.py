@@ -4,7 +4,6 @@ Signals become the exception `Stopped` in the main thread, so that every way of 
 taken port) unwinds the same stack: services drain first, then NATS, PostgreSQL last.
 """
 
-import asyncio
 import importlib.metadata
 import signal
 import time
@@ -70,7 +69,7 @@ def _run(stack: ExitStack, data: Path, port_shift: int, settings: Mapping[str, s
         with step(service.name):
             system.wait_ready(service.name)
     with step("Demo accounts"):
-        demo = asyncio.run(create_demo(system))
+        demo = create_demo(system)
     show(system, demo)
     _watch(system)
 

@@ -17,9 +17,9 @@ from api.middleware import Outermost
 from api.routers import accounts, domains, queue, server
 from api.server import serve_http
 from api.settings import ApiSettings
-from mailstead.bus import open_bus
 from mailstead.model.failure import Refused
 from mailstead.ops.database import service_database
+from mailstead.ops.events import service_bus
 from mailstead.ops.lifecycle import Runtime
 from mailstead.store.directory import Directory
 from mailstead.store.passwords import Passwords
@@ -63,7 +63,7 @@ async def api(settings: ApiSettings, runtime: Runtime) -> AsyncIterator[None]:
     """Serve the API on its port until left."""
     async with AsyncExitStack() as stack:
         db = await stack.enter_async_context(service_database(settings, runtime))
-        bus = await stack.enter_async_context(open_bus(settings.nats_url, name=runtime.replica))
+        bus = await stack.enter_async_context(service_bus(settings, runtime))
         passwords = Passwords(Directory(db))
         stack.callback(passwords.close)
         app = create_app(Backend(db, bus, Provisioning(db), QueueView(db), passwords))

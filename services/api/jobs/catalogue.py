@@ -10,6 +10,7 @@ from mailstead.ops.logging import get_logger
 from mailstead.store.engine import Database
 from mailstead.store.invariants import CHECKS, check_invariants
 from mailstead.store.reclaim import Reclaim
+from mailstead.store.sizes import Sizes
 
 log = get_logger()
 
@@ -26,7 +27,7 @@ class Job:
 
 def catalogue(db: Database, settings: JobsSettings, metrics: JobsMetrics) -> tuple[Job, ...]:
     """All jobs of this release."""
-    reclaim = Reclaim(db)
+    reclaim, sizes = Reclaim(db), Sizes(db)
 
     def removed(kind: str, count: int) -> None:
         metrics.removed.labels(kind).inc(count)
@@ -50,7 +51,20 @@ def catalogue(db: Database, settings: JobsSettings, metrics: JobsMetrics) -> tup
         for violation in found.values():
             log.error("invariant violated", invariant=violation.invariant, count=violation.count, examples=violation.examples)
 
+    async def measure() -> None:
+        for size in await sizes.tables():
+            metrics.table_octets.labels(size.table).set(size.octets)
+            metrics.table_rows.labels(size.table, "live").set(size.rows)
+            metrics.table_rows.labels(size.table, "dead").set(size.dead_rows)
+        metrics.oldest_transaction.set(await sizes.oldest_transaction())
+
+    def forget_measures() -> None:
+        metrics.table_octets.clear()
+        metrics.table_rows.clear()
+        metrics.oldest_transaction.set(0)
+
     return (
+        Job("measure", settings.jobs_measure_seconds, measure, forget_measures),
         Job("reclaim", settings.jobs_reclaim_seconds, free_content),
         Job("retention", settings.jobs_retention_seconds, keep_retention),
         Job("invariants", settings.jobs_invariants_seconds, prove_invariants, metrics.violations.clear),

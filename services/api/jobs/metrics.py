@@ -9,7 +9,7 @@ JOB_SECONDS = (0.01, 0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600)
 
 @dataclass(frozen=True, slots=True)
 class JobsMetrics:
-    """Label values come from the closed lists of jobs, of kinds of rows and of invariants."""
+    """Label values come from the closed lists of jobs, of kinds of rows, of invariants and of tables."""
 
     runs: Counter
     seconds: Histogram
@@ -17,6 +17,9 @@ class JobsMetrics:
     leading: Gauge
     removed: Counter
     violations: Gauge
+    table_octets: Gauge
+    table_rows: Gauge
+    oldest_transaction: Gauge
 
     @classmethod
     def register(cls, registry: CollectorRegistry) -> "JobsMetrics":
@@ -35,6 +38,23 @@ class JobsMetrics:
                 "mailstead_invariant_violations",
                 "Rows that break an invariant of the store; only on the replica that checks",
                 ["invariant"],
+                registry=registry,
+            ),
+            table_octets=Gauge(
+                "mailstead_table_octets",
+                "Size of a table with its indexes; only on the replica that measures",
+                ["table"],
+                registry=registry,
+            ),
+            table_rows=Gauge(
+                "mailstead_table_rows",
+                "Rows of a table, live as of its last ANALYZE and dead; only on the replica that measures",
+                ["table", "state"],
+                registry=registry,
+            ),
+            oldest_transaction=Gauge(
+                "mailstead_oldest_transaction_seconds",
+                "Age of the oldest open transaction; only on the replica that measures",
                 registry=registry,
             ),
         )

@@ -25,3 +25,4 @@ class JobsSettings(ServiceSettings):
         default=7, gt=0, description="How long messages that left the house are shown in the queue, in days"
     )
     jobs_invariants_seconds: float = Field(default=3600, gt=0, description="Seconds between two checks of the store's invariants")
+    jobs_measure_seconds: float = Field(default=60, gt=0, description="Seconds between two measurements of the tables' sizes")

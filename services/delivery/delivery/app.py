@@ -11,10 +11,10 @@ from delivery.reports import Reporter
 from delivery.settings import DeliverySettings
 from delivery.transport import opportunistic_tls
 from delivery.worker import Worker
-from mailstead.bus.client import open_bus
 from mailstead.events import QUEUE_SUBJECT
 from mailstead.model.failure import Refused
 from mailstead.ops.database import service_database
+from mailstead.ops.events import service_bus
 from mailstead.ops.lifecycle import Runtime
 from mailstead.ops.logging import get_logger
 from mailstead.store.queue import Queue
@@ -30,7 +30,7 @@ async def delivery(settings: DeliverySettings, runtime: Runtime) -> AsyncIterato
     metrics = Metrics.register(runtime.registry)
     async with (
         service_database(settings, runtime) as database,
-        open_bus(settings.nats_url, name=f"delivery {runtime.replica}") as bus,
+        service_bus(settings, runtime) as bus,
     ):
         queue = Queue(database, bus.publish)
         courier = Courier(

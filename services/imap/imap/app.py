@@ -8,8 +8,9 @@ from imap.metrics import ImapMetrics
 from imap.server import FULL, serve_session
 from imap.session import AppendBudget, Backend
 from imap.settings import ImapSettings
-from mailstead.bus import Watcher, open_bus
+from mailstead.bus import Watcher
 from mailstead.ops.database import service_database
+from mailstead.ops.events import service_bus
 from mailstead.ops.lifecycle import Runtime
 from mailstead.ops.listener import serve_with_tls_twin
 from mailstead.store.changes import Changes
@@ -26,7 +27,7 @@ async def imap(settings: ImapSettings, runtime: Runtime) -> AsyncIterator[None]:
     """Serve IMAP on its ports until left."""
     async with AsyncExitStack() as stack:
         db = await stack.enter_async_context(service_database(settings, runtime))
-        bus = await stack.enter_async_context(open_bus(settings.nats_url, name=runtime.replica))
+        bus = await stack.enter_async_context(service_bus(settings, runtime))
         changes = Changes(db)
         watcher = await stack.enter_async_context(Watcher(bus, changes.highest, poll_seconds=settings.imap_catch_up_seconds))
         ingest = await stack.enter_async_context(Ingest(db, announce=bus.publish))

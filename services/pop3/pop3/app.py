@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 
-from mailstead.bus import open_bus
 from mailstead.ops.database import service_database
+from mailstead.ops.events import service_bus
 from mailstead.ops.lifecycle import Runtime
 from mailstead.ops.listener import serve_with_tls_twin
 from mailstead.store.directory import Directory
@@ -24,7 +24,7 @@ async def pop3(settings: Pop3Settings, runtime: Runtime) -> AsyncIterator[None]:
     """Serve POP3 on its ports until left."""
     async with AsyncExitStack() as stack:
         db = await stack.enter_async_context(service_database(settings, runtime))
-        bus = await stack.enter_async_context(open_bus(settings.nats_url, name=runtime.replica))
+        bus = await stack.enter_async_context(service_bus(settings, runtime))
         metrics = Pop3Metrics.register(runtime.registry)
         maildrops = Maildrops(db)
         keeper = LeaseKeeper(maildrops, runtime.replica, settings.pop3_lease_seconds)

@@ -4,10 +4,10 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
-from mailstead.bus import open_bus
 from mailstead.model.address import Address
 from mailstead.ops.connection import Connection
 from mailstead.ops.database import service_database
+from mailstead.ops.events import service_bus
 from mailstead.ops.lifecycle import Runtime
 from mailstead.ops.listener import Listener, serve
 from mailstead.ops.sockets import StartFailed
@@ -44,7 +44,7 @@ async def smtp_in(settings: Settings, runtime: Runtime) -> AsyncIterator[None]:
     metrics = Metrics(runtime.registry, budget)
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(service_database(settings, runtime))
-        bus = await stack.enter_async_context(open_bus(settings.nats_url, name=runtime.replica))
+        bus = await stack.enter_async_context(service_bus(settings, runtime))
         ingest = await stack.enter_async_context(
             Ingest(database, announce=bus.publish, max_batch=settings.ingest_batch, observe=metrics.batch)
         )

@@ -4,7 +4,7 @@ May import `model` and `events`. Keeps promise D2: everything here is a hint. A 
 error of the caller; whoever listens reads the truth from the store after a gap.
 """
 
-from mailstead.bus.client import Bus, Subscription, open_bus
+from mailstead.bus.client import Bus, Observer, Subscription, open_bus
 from mailstead.bus.watch import Watch, Watcher
 
-__all__ = ["Bus", "Subscription", "Watch", "Watcher", "open_bus"]
+__all__ = ["Bus", "Observer", "Subscription", "Watch", "Watcher", "open_bus"]

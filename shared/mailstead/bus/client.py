@@ -2,8 +2,10 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from contextlib import asynccontextmanager
+from typing import Protocol
 
 import nats
 from nats.aio.client import Client
@@ -19,8 +21,24 @@ MAX_PENDING = 8 * 1024 * 1024  # octets kept while disconnected; what does not f
 MAX_EVENT = 64 * 1024  # octets
 
 Handler = Callable[[Event], None]
-ObserveEvent = Callable[[str], None]
-"""Called with `published`, `received`, `dropped`, `unknown`, `reconnected` or `disconnected`."""
+
+
+class Observer(Protocol):
+    """Hears how the bus fares; lower floors know no metrics."""
+
+    def happened(self, what: str) -> None:
+        """`published`, `received`, `dropped`, `unknown`, `reconnected` or `disconnected`."""
+
+    def lagged(self, seconds: float) -> None:
+        """An event came so long after it was sent, by the clocks of two hosts."""
+
+
+class _Nobody:
+    def happened(self, what: str) -> None:
+        pass
+
+    def lagged(self, seconds: float) -> None:
+        pass
 
 
 class Subscription:
@@ -39,9 +57,9 @@ class Subscription:
 class Bus:
     """Every method may be called whether or not NATS is there, from the loop's thread only."""
 
-    def __init__(self, client: Client | None, observe: ObserveEvent | None) -> None:
+    def __init__(self, client: Client | None, observer: Observer | None) -> None:
         self._client = client
-        self._observe = observe or (lambda _: None)
+        self._observer = observer or _Nobody()
         self._handlers: dict[str, list[Subscription]] = {}
         self._wire: dict[str, NatsSubscription] = {}
         self._work: set[asyncio.Task[None]] = set()
@@ -53,11 +71,12 @@ class Bus:
 
     def publish(self, events: Iterable[Event]) -> None:
         """Send and forget. While NATS is away events are dropped: those who listen look for themselves (promise D2)."""
-        frames = [(event.subject, encode(event)) for event in events]
+        now = time.time()
+        frames = [(event.subject, encode(event, now)) for event in events]
         if not frames:
             return
         if self._client is None or not self._client.is_connected:
-            self._observe("dropped")
+            self._observer.happened("dropped")
             return
         self._spawn(self._send(self._client, frames))
 
@@ -65,9 +84,9 @@ class Bus:
         try:
             for subject, data in frames:
                 await client.publish(subject, data)
-                self._observe("published")
+                self._observer.happened("published")
         except (NatsError, OSError):
-            self._observe("dropped")
+            self._observer.happened("dropped")
 
     def subscribe(self, subject: str, handler: Handler, *, attached: Callable[[], None] = lambda: None) -> Subscription:
         """Call `handler` with each event of the subject, from the loop's thread; it must not block or raise.
@@ -111,25 +130,26 @@ class Bus:
 
     async def _receive(self, message: Msg) -> None:
         try:
-            event = decode(message.data) if len(message.data) <= MAX_EVENT else None
+            event, sent_at = decode(message.data) if len(message.data) <= MAX_EVENT else (None, 0.0)
         except ValueError:
-            event = None
+            event, sent_at = None, 0.0
         if event is None:
-            self._observe("unknown")
+            self._observer.happened("unknown")
             return
-        self._observe("received")
+        self._observer.happened("received")
+        self._observer.lagged(max(0.0, time.time() - sent_at))
         for subscription in tuple(self._handlers.get(message.subject, ())):
             subscription.handler(event)
 
     async def _reconnected(self) -> None:
-        self._observe("reconnected")
+        self._observer.happened("reconnected")
         for subject in tuple(self._handlers):
             await self._attach(subject)
         for callback in self._on_reconnect:
             callback()
 
     async def _disconnected(self) -> None:
-        self._observe("disconnected")
+        self._observer.happened("disconnected")
 
     def _spawn(self, work: Coroutine[object, object, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -138,16 +158,16 @@ class Bus:
 
 
 @asynccontextmanager
-async def open_bus(url: str | None, *, name: str, observe: ObserveEvent | None = None) -> AsyncIterator[Bus]:
+async def open_bus(url: str | None, *, name: str, observer: Observer | None = None) -> AsyncIterator[Bus]:
     """The process's bus. Never fails because NATS is away: it goes on trying in the background. Without a URL it stays silent.
 
     `name` shows in NATS's monitoring.
     """
     if url is None:
-        yield Bus(None, observe)
+        yield Bus(None, observer)
         return
     client = Client()
-    bus = Bus(client, observe)
+    bus = Bus(client, observer)
     connecting = asyncio.create_task(_connect(client, bus, url, name), name="connect to NATS")
     try:
         # A server that is there answers within milliseconds; a start without it must not be held up.

@@ -67,25 +67,25 @@ def account_subject(account_id: int) -> str:
     return f"mail.account.{account_id}"
 
 
-def encode(event: Event) -> bytes:
-    """One JSON object: version, kind, then the event's own fields."""
-    return orjson.dumps({"v": VERSION, "kind": event.kind, **asdict(event)})
+def encode(event: Event, sent_at: float) -> bytes:
+    """One JSON object: version, kind, when it was sent in Unix time, then the event's own fields."""
+    return orjson.dumps({"v": VERSION, "kind": event.kind, "at": sent_at, **asdict(event)})
 
 
-def decode(data: bytes) -> Event | None:
-    """The event in `data`, or None for a version or kind that this release does not know (a newer replica may speak).
+def decode(data: bytes) -> tuple[Event | None, float]:
+    """The event in `data` and when it was sent; None for a version or kind that this release does not know.
 
-    Raises ValueError for what is no event at all.
+    A newer replica may speak. Raises ValueError for what is no event at all.
     """
     try:
         values = orjson.loads(data)
-        version, kind = values.pop("v"), values.pop("kind")
+        version, kind, sent_at = values.pop("v"), values.pop("kind"), float(values.pop("at"))
         cls = _KINDS.get(kind) if version == VERSION else None
         if cls is None:
-            return None
+            return None, sent_at
         event = cls(**values)
         if any(type(values[field.name]) is not field.type for field in fields(cls)):
             raise TypeError("a field of another type")
-        return event
-    except (KeyError, TypeError, AttributeError, orjson.JSONDecodeError) as error:
+        return event, sent_at
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise ValueError(f"not an event: {error}") from error

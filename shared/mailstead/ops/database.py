@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 
 from mailstead.ops.lifecycle import Runtime
-from mailstead.ops.metrics import operation_timer
+from mailstead.ops.metrics import count_pool, operation_timer
 from mailstead.ops.settings import ServiceSettings
 from mailstead.store.engine import Database, open_database
 from mailstead.store.revision import check_revision
@@ -19,5 +19,6 @@ async def service_database(settings: ServiceSettings, runtime: Runtime) -> Async
         pool_size=settings.database_pool_size,
         observe=operation_timer(runtime.registry, "store"),
     ) as database:
+        count_pool(runtime.registry, database.connections)
         runtime.ready_when("database", partial(check_revision, database))
         yield database

@@ -67,6 +67,46 @@ class ConnectionMetrics:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class EventMetrics:
+    """How events travel: an observer of the bus. Hints that are lost cost time, so lag and loss are worth a look."""
+
+    events: Counter
+    lag: Histogram
+    connected: Gauge
+
+    @classmethod
+    def register(cls, registry: CollectorRegistry) -> "EventMetrics":
+        return cls(
+            events=Counter(
+                "mailstead_events",
+                "Events published, received, unknown, or dropped while NATS was away; connections to it lost and made again",
+                ["what"],
+                registry=registry,
+            ),
+            lag=Histogram(
+                "mailstead_event_lag_seconds",
+                "From the sending of an event on one host to its arrival here, by the clocks of both",
+                buckets=SECONDS,
+                registry=registry,
+            ),
+            connected=Gauge("mailstead_events_connected", "1 while there is a connection to NATS", registry=registry),
+        )
+
+    def happened(self, what: str) -> None:
+        self.events.labels(what).inc()
+
+    def lagged(self, seconds: float) -> None:
+        self.lag.observe(seconds)
+
+
+def count_pool(registry: CollectorRegistry, connections: Callable[[], tuple[int, int]]) -> None:
+    """Metrics of a database pool, of which `connections` tells how many are at work and how many idle."""
+    gauge = Gauge("mailstead_database_connections", "Connections to PostgreSQL, busy or idle", ["state"], registry=registry)
+    gauge.labels("busy").set_function(lambda: connections()[0])
+    gauge.labels("idle").set_function(lambda: connections()[1])
+
+
 def operation_timer(registry: CollectorRegistry, floor: str) -> Callable[[str, float], None]:
     """An `observe(operation, seconds)` for a floor that knows no metrics: `mailstead_<floor>_seconds{operation}`."""
     seconds = Histogram(

@@ -105,6 +105,11 @@ class Database:
             last = tag.rpartition(" ")[2]
             return int(last) if last.isdigit() else 0
 
+    def connections(self) -> tuple[int, int]:
+        """How many are at work now, and how many idle."""
+        idle = self._pool.get_idle_size()
+        return self._pool.get_size() - idle, idle
+
     async def ping(self) -> None:
         """Readiness: one round trip on a pooled connection."""
         await self.fetchrow("ping", "SELECT 1")

@@ -36,12 +36,12 @@ json_values = st.recursive(
 
 @given(events)
 def test_an_event_is_read_as_it_was_written(event: Event) -> None:
-    assert decode(encode(event)) == event
+    assert decode(encode(event, 12.5)) == (event, 12.5)
 
 
 @given(events, st.binary(max_size=5))
 def test_octets_cut_short_are_no_event(event: Event, tail: bytes) -> None:
-    data = encode(event)
+    data = encode(event, 0)
     for cut in (0, 1, len(data) // 2, len(data) - 1):
         with pytest.raises(ValueError, match="not an event"):
             decode(data[:cut])
@@ -56,15 +56,15 @@ def test_anything_else_is_refused_as_one_kind_of_error(data: bytes) -> None:
 @given(st.sampled_from(["mailbox_changed", "queue_filled", "account_changed"]), st.dictionaries(texts, json_values, max_size=4))
 def test_fields_of_another_kind_are_refused(kind: str, fields: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="not an event"):
-        decode(orjson.dumps({**fields, "v": VERSION, "kind": kind}))
+        decode(orjson.dumps({**fields, "v": VERSION, "kind": kind, "at": 0}))
 
 
 @given(json_values)
 def test_fields_have_the_types_they_should(value: object) -> None:
     """A handler may compare and count without looking first."""
-    data = orjson.dumps({"v": VERSION, "kind": "queue_filled", "due": value})
+    data = orjson.dumps({"v": VERSION, "kind": "queue_filled", "at": 0, "due": value})
     if isinstance(value, int) and not isinstance(value, bool):
-        assert decode(data) == QueueFilled(value)
+        assert decode(data) == (QueueFilled(value), 0)
     else:
         with pytest.raises(ValueError, match="not an event"):
             decode(data)
@@ -72,7 +72,7 @@ def test_fields_have_the_types_they_should(value: object) -> None:
 
 @pytest.mark.parametrize("fields", [{"v": VERSION + 1, "kind": "mailbox_changed"}, {"v": VERSION, "kind": "tidings"}])
 def test_what_a_newer_replica_says_is_passed_over(fields: dict[str, object]) -> None:
-    assert decode(orjson.dumps({**fields, "anything": [1]})) is None
+    assert decode(orjson.dumps({**fields, "at": 1, "anything": [1]})) == (None, 1)
 
 
 def test_subjects() -> None:
@@ -87,9 +87,10 @@ def test_each_kind_has_a_name_of_its_own() -> None:
 
 
 def test_the_wire_form_is_what_other_releases_read() -> None:
-    assert orjson.loads(encode(MailboxChanged(7, 8, 9, 10))) == {
+    assert orjson.loads(encode(MailboxChanged(7, 8, 9, 10), 1700000000.5)) == {
         "v": 1,
         "kind": "mailbox_changed",
+        "at": 1700000000.5,
         "account_id": 7,
         "mailbox_id": 8,
         "previous_modseq": 9,

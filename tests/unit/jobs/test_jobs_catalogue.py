@@ -138,3 +138,19 @@ async def test_a_job_that_finds_no_database_fails_for_this_time(jobs: Jobs, owne
             await jobs.run("reclaim")
     assert refused.value.failure is Failure.UNAVAILABLE
     await jobs.run("reclaim")
+
+
+@pytest.mark.usefixtures("filled")
+async def test_the_size_of_each_table_is_measured(jobs: Jobs) -> None:
+    await jobs.run("measure")
+    octets = {
+        sample.labels["table"]: sample.value
+        for family in jobs.registry.collect()
+        if family.name == "mailstead_table_octets"
+        for sample in family.samples
+    }
+    assert {"messages", "emails", "contents", "chunks", "leases"} <= octets.keys()
+    assert octets["chunks"] > 2_000_000  # among them a body of that size
+    assert jobs.registry.get_sample_value("mailstead_oldest_transaction_seconds") is not None
+    jobs.jobs["measure"].lapse()
+    assert jobs.registry.get_sample_value("mailstead_table_octets", {"table": "chunks"}) is None

@@ -67,6 +67,11 @@ BREAKS: dict[str, tuple[str, ...]] = {
         "UPDATE mailboxes SET name = 'In' WHERE name = 'INBOX'",
         "UPDATE addresses SET address = 'other@example.org'",
     ),
+    "an address is of the domain that it names, and of its tenant": ("UPDATE addresses SET address = 'alice@other.example.org'",),
+    "an alias domain is of one tenant with its own, which is none, and has no addresses": (
+        "WITH d AS (INSERT INTO domains (tenant_id, name) SELECT tenant_id, 'x' FROM domains RETURNING domain_id) "
+        "UPDATE domains SET alias_of = (SELECT domain_id FROM d)",
+    ),
     "no mail is left of accounts that are gone": (
         "INSERT INTO expunged SELECT account_id + 1, mailbox_id, uid, modseq, flags, keywords, size, internal_date, email_id, "
         "expunged_at, actor, reason FROM expunged",

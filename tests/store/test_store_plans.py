@@ -61,7 +61,8 @@ CROWD_OF_ACCOUNTS = (
     """INSERT INTO accounts (tenant_id, domain_id, address, password_hash, quota_bytes, last_uidvalidity)
        SELECT tenant_id, domain_id, 'crowd' || n || '@default.example.org', '', 0, 9
        FROM domains, generate_series(1, {CROWD}) AS n""",
-    "INSERT INTO addresses SELECT address, tenant_id, account_id FROM accounts ON CONFLICT DO NOTHING",
+    """INSERT INTO addresses (address, tenant_id, domain_id, account_id)
+       SELECT address, tenant_id, domain_id, account_id FROM accounts ON CONFLICT DO NOTHING""",
     """INSERT INTO mailboxes (account_id, name, uidvalidity)
        SELECT account_id, name, 9 FROM accounts, unnest(ARRAY['INBOX', 'Sent', 'Trash']) AS name WHERE address LIKE 'crowd%'""",
 )

@@ -72,7 +72,8 @@ def settle(
                     retry_until=leased.expires_at,
                 )
             )
-    report = Report(reporting_host, leased.sender, tuple(reported), leased.queued_at, leased.envelope_id) if reported else None
+    reader = leased.report_to or leased.sender
+    report = Report(reporting_host, reader, tuple(reported), leased.queued_at, leased.envelope_id) if reported else None
     return Settlement(tuple(outcomes), report)
 
 

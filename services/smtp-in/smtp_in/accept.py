@@ -8,7 +8,7 @@ the budget until then, so that a store that has come to a halt makes new senders
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
@@ -19,9 +19,10 @@ from mailstead.ops.logging import get_logger
 from mailstead.wire.message import parse_message
 from mailstead.wire.trace import date_time
 from smtp_in import replies
+from smtp_in.arrival import Arrival, Planner
 from smtp_in.content import Budget
 from smtp_in.metrics import Metrics
-from smtp_in.placing import Arrival, Placer
+from smtp_in.placing import Placer
 from smtp_in.received import Additions, rewrite
 from smtp_in.replies import Reply
 
@@ -40,12 +41,14 @@ class Acceptor(AbstractAsyncContextManager["Acceptor"]):
         budget: Budget,
         metrics: Metrics,
         *,
+        planners: Sequence[Planner] = (),
         commit_seconds: float = COMMIT_SECONDS,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._placer = placer
         self._budget = budget
         self._metrics = metrics
+        self._planners = planners
         self._commit_seconds = commit_seconds
         self._now = now
         self._under_way: set[asyncio.Task[Reply]] = set()
@@ -104,6 +107,8 @@ class Acceptor(AbstractAsyncContextManager["Acceptor"]):
             parsed = await asyncio.get_running_loop().run_in_executor(self._threads, parse_message, content)
         else:
             parsed = parse_message(content)
+        for plan in self._planners:
+            arrival = await plan(arrival, parsed, now)
         await self._placer.place(arrival, parsed, now)
         return replies.accepted(arrival.trace_id)
 

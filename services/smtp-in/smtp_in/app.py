@@ -5,6 +5,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from mailstead.model.address import Address
+from mailstead.model.failure import Failure
 from mailstead.ops.connection import Connection
 from mailstead.ops.database import service_database
 from mailstead.ops.events import service_bus
@@ -21,7 +22,7 @@ from smtp_in.content import Budget, ContentLimits
 from smtp_in.handler import Handler, Limits
 from smtp_in.metrics import Metrics
 from smtp_in.placing import Committer, Placer
-from smtp_in.policy import Role
+from smtp_in.policy import MailboxRules, Role
 from smtp_in.recipients import Recipients
 from smtp_in.server import SmtpSession
 from smtp_in.session import Service
@@ -98,6 +99,7 @@ def _handlers(
     """Makes the handler of one listener; look-ups and limits are shared by all."""
     limits = Limits(
         ContentLimits(message=settings.smtp_max_size, line=settings.smtp_max_line),
+        placements=settings.smtp_max_placements,
         commands=settings.smtp_max_commands,
         errors=settings.smtp_max_errors,
         command_idle=settings.smtp_command_idle_seconds,
@@ -109,6 +111,13 @@ def _handlers(
     except ValueError as error:
         raise StartFailed(f"MAILSTEAD_SMTP_POSTMASTER: {error}") from error
 
+    rules = MailboxRules(
+        disabled=replies.for_failure(Failure.ACCOUNT_DISABLED)
+        if settings.smtp_disabled_mailbox == "refuse"
+        else replies.DISABLED_FOR_NOW,
+        full=replies.for_failure(Failure.OVER_QUOTA) if settings.smtp_full_mailbox == "later" else replies.FULL_FOR_GOOD,
+    )
+
     def handler(name: str, role: Role) -> Handler:
         service = Service(
             name,
@@ -119,7 +128,7 @@ def _handlers(
             offers_tls=runtime.tls is not None,
             mechanisms=MECHANISMS if role is Role.SUBMISSION else (),
         )
-        return Handler(service, limits, directory, recipients, passwords, acceptor, budget, metrics, postmaster)
+        return Handler(service, limits, directory, recipients, passwords, acceptor, budget, metrics, postmaster, rules)
 
     return handler
 

@@ -9,7 +9,7 @@ forgotten (RFC 5321 §4.1.1.3 and appendix C ask for it). One strictness: a quot
 import re
 from dataclasses import dataclass
 
-from mailstead.model.address import MAX_DOMAIN, MAX_LOCAL_PART, Address
+from mailstead.model.address import MAX_DOMAIN, MAX_ROUTED_LOCAL_PART, Address
 
 MAX_PATH = 256  # octets with its brackets, RFC 5321 §4.5.3.1.3
 MAX_PARAMETERS = 20
@@ -77,7 +77,7 @@ def _path(text: str) -> tuple[Address, str]:
         raise BadPath(text)
     dotted, quoted, domain = match.group("dotted", "quoted", "domain")
     local_part = dotted if dotted is not None else _canonical(quoted)
-    if len(local_part.encode()) > MAX_LOCAL_PART or len(domain.encode()) > MAX_DOMAIN:
+    if len(local_part.encode()) > MAX_ROUTED_LOCAL_PART or len(domain.encode()) > MAX_DOMAIN:
         raise BadPath(text)
     return Address(local_part, domain.lower()), text[match.end() :]
 

@@ -8,14 +8,16 @@ from mailstead.ops.logging import get_logger
 from mailstead.store.directory import Directory
 from mailstead.store.passwords import Passwords
 from mailstead.wire.sasl import Credentials
-from smtp_in import policy, replies
+from smtp_in import replies
 from smtp_in.accept import Acceptor
 from smtp_in.content import Budget, ContentLimits
 from smtp_in.metrics import Metrics
-from smtp_in.policy import LocalTarget, RemoteTarget, Role
+from smtp_in.policy import MailboxRules, Role
 from smtp_in.recipients import Recipients
 from smtp_in.replies import Reply
+from smtp_in.resolve import Asker
 from smtp_in.session import RecipientAsked, Sender, Service, Session
+from smtp_in.targets import Target
 
 log = get_logger()
 
@@ -25,6 +27,7 @@ class Limits:
     """What one connection may take. Times in seconds."""
 
     content: ContentLimits
+    placements: int = 10_000  # that the recipients of one message come to
     commands: int = 2_000
     errors: int = 20
     login_failures: int = 3
@@ -46,6 +49,7 @@ class Handler:
     budget: Budget
     metrics: Metrics
     postmaster: Address
+    rules: MailboxRules
 
     async def mail(self, session: Session, sender: Sender) -> Reply:
         """Begin a transaction, or say why not."""
@@ -60,20 +64,26 @@ class Handler:
 
     async def rcpt(self, session: Session, asked: RecipientAsked) -> Reply:
         """Add a recipient to the transaction, or say why not."""
-        assert session.transaction is not None
-        size = session.transaction.sender.size
+        transaction, account = session.transaction, session.account
+        assert transaction is not None
         address = asked.address or self.postmaster
-        recipient = await self.recipients.find(address, size)
-        if recipient is not None:
-            refusal = policy.judge_local(recipient, size)
-            if refusal is None:
-                session.add(LocalTarget(str(address), recipient, asked.notify, asked.original))
-        else:
-            domain = await self.recipients.domain(address.domain)
-            refusal = policy.judge_elsewhere(self.service.role, address, domain)
-            if refusal is None:
-                session.add(RemoteTarget(str(address), asked.notify, asked.original))
-        return refusal or replies.RECIPIENT_OK
+        sender = transaction.sender.address
+        asker = Asker(
+            self.service.role,
+            self.rules,
+            transaction.sender.size,
+            sender,
+            account.address if account else sender.key if sender else None,
+            account.tenant_id if account else None,
+            account.account_id if account else None,
+        )
+        resolved = await self.recipients.resolve(address, asker)
+        if isinstance(resolved, Reply):
+            return resolved
+        if transaction.placements + len(resolved.placements) > self.limits.placements:
+            return replies.TOO_MANY_RECIPIENTS
+        session.add(Target(str(address), resolved.placements, asked.notify, asked.original, resolved.is_expanded))
+        return replies.RECIPIENT_OK
 
     async def login(self, session: Session, credentials: Credentials, peer: str) -> Reply:
         """Verify a password; the reply to AUTH."""

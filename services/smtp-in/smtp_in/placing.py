@@ -1,33 +1,31 @@
-"""From a parsed message to where it is kept: copies, a queue entry, and a report to its sender, in one transaction.
+"""From a parsed message to where it is kept: copies, queue entries, and a report to its sender, in one transaction.
 
-A mailbox may go between RCPT and the commit. When it was the only one, the message is refused for good. When others are left,
-it is placed without that mailbox, and its sender is told in the same transaction (RFC 5321 §6.1).
+A mailbox may go between RCPT and the commit. Then INBOX has its copy. When INBOX is gone too and it was the only one, the message
+is refused for good. When others are left, it is placed without that account, and its sender is told in the same transaction
+(RFC 5321 §6.1).
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Set
 from datetime import datetime
 from typing import Protocol
 
 from mailstead.ops.logging import get_logger
-from mailstead.store.delivery import (
-    Delivery,
-    LocalCopy,
-    NoSuchMailboxes,
-    Notify,
-    Outgoing,
-    OutgoingRecipient,
-    Receipt,
-)
+from mailstead.store.delivery import Delivery, LocalCopy, NoSuchMailboxes, Notify, Outgoing, OutgoingRecipient, Receipt
+from mailstead.store.directory import Recipient
 from mailstead.store.mailbox_row import INBOX
-from mailstead.store.passwords import AuthenticatedAccount
+from mailstead.wire.dsn import encode_xtext
 from mailstead.wire.message import Parsed
-from mailstead.wire.trace import Hop, date_time, received, return_path
-from smtp_in.policy import LocalTarget, RemoteTarget
+from mailstead.wire.trace import date_time, received, return_path
+from smtp_in.arrival import Arrival
 from smtp_in.recipients import Recipients
 from smtp_in.reports import compose, report_on
 from smtp_in.session import Transaction
+from smtp_in.targets import Copy, Relay, Target
 
 log = get_logger()
+
+Gone = frozenset[tuple[int, str]]
+"""Mailboxes that were not there when the message was to be filed: account and name."""
 
 
 class Committer(Protocol):
@@ -35,21 +33,6 @@ class Committer(Protocol):
 
     async def deliver(self, delivery: Delivery) -> Receipt:
         """Return once it is committed. Raises Refused."""
-
-
-@dataclass(frozen=True, slots=True)
-class Arrival:
-    """A message after its final dot. Its octets are counted in the budget, which `Acceptor.accept` gives back."""
-
-    listener: str
-    hop: Hop
-    transaction: Transaction
-    content: bytes
-    account: AuthenticatedAccount | None  # who submitted it; None for mail from outside
-
-    @property
-    def trace_id(self) -> str:
-        return self.hop.trace_id
 
 
 class Placer:
@@ -64,88 +47,139 @@ class Placer:
 
         Raises Refused: NO_SUCH_MAILBOX when it can be kept for nobody, for good; otherwise nothing of it is kept for now.
         """
-        gone: frozenset[int] = frozenset()  # accounts whose INBOX is not there
+        gone: Gone = frozenset()
         while True:
             delivery = await self._planned(arrival, content, now, gone)
             try:
                 await self._committer.deliver(delivery)
                 return
             except NoSuchMailboxes as refused:
-                more = gone | {account_id for account_id, _ in refused.mailboxes}
-                if more == gone or not _is_left(arrival.transaction, more):
+                more = gone | refused.mailboxes
+                if more == gone or not _is_left(arrival.transaction, accounts_gone(more)):
                     raise
                 log.warning("placing a message without some of its mailboxes", trace_id=arrival.trace_id, detail=refused.detail)
                 gone = more
 
-    async def _planned(self, arrival: Arrival, content: Parsed, now: datetime, gone: frozenset[int]) -> Delivery:
+    async def _planned(self, arrival: Arrival, content: Parsed, now: datetime, gone: Gone) -> Delivery:
         date = date_time(now)
+        accounts = accounts_gone(gone)
         delivery = Delivery(arrival.trace_id, content, _copies(arrival, date, gone), _queued(arrival, date))
-        report = report_on(arrival.transaction, gone, arrival.hop.host, now)
+        report = report_on(arrival.transaction, accounts, arrival.hop.host, now)
         if report is None:
             return delivery
-        reader = await self._reader(arrival, gone)
+        reader = await self._reader(arrival, accounts)
         if reader is None:
             return delivery
         return compose(delivery, report, reader, return_full=arrival.transaction.sender.return_full, now=now)
 
-    async def _reader(self, arrival: Arrival, gone: frozenset[int]) -> LocalCopy | Outgoing | None:
+    async def _reader(self, arrival: Arrival, accounts: Set[int]) -> LocalCopy | Outgoing | None:
         """Where a report to the sender goes; None where nobody is there to read it."""
         account, sender = arrival.account, arrival.transaction.sender.address
         if account is not None:
-            return None if account.account_id in gone else _report_copy(account.account_id, account.tenant_id)
+            return None if account.account_id in accounts else _report_copy(account.account_id, account.tenant_id)
         assert sender is not None  # nothing is reported to a null sender
-        recipient = await self._recipients.find(sender, 0)
-        if recipient is not None:
-            return None if recipient.account_id in gone else _report_copy(recipient.account_id, recipient.tenant_id)
-        if await self._recipients.domain(sender.domain) is not None:
-            return None
-        tenant_id = next(t.recipient.tenant_id for t in arrival.transaction.targets if isinstance(t, LocalTarget))
+        found = await self._recipients.find(sender)
+        if found is not None:
+            here = found.behind if isinstance(found.behind, Recipient) and found.behind.account_id not in accounts else None
+            return _report_copy(here.account_id, here.tenant_id) if here else None
         # A report is sent with a null sender and asks for none about itself (RFC 3461 §5.2.2, RFC 5321 §4.5.5).
-        return Outgoing(tenant_id, None, "", (OutgoingRecipient(str(sender), frozenset({Notify.NEVER})),))
+        to = OutgoingRecipient(str(sender), frozenset({Notify.NEVER}))
+        return Outgoing(_tenant(arrival.transaction), None, "", (to,))
+
+
+def accounts_gone(gone: Gone) -> frozenset[int]:
+    """Those without an INBOX, for which nothing can be kept."""
+    return frozenset(account_id for account_id, mailbox in gone if mailbox == INBOX)
 
 
 def _report_copy(account_id: int, tenant_id: int) -> LocalCopy:
     return LocalCopy(account_id, tenant_id, INBOX, return_path(""))
 
 
-def _is_left(transaction: Transaction, gone: frozenset[int]) -> bool:
-    """Whether there is anybody to keep it for."""
-    return any(isinstance(t, RemoteTarget) or t.recipient.account_id not in gone for t in transaction.targets)
-
-
-def _copies(arrival: Arrival, date: str, gone: frozenset[int]) -> tuple[LocalCopy, ...]:
-    """One copy for each mailbox, with its own prefix."""
-    local: dict[int, LocalTarget] = {}
-    for target in arrival.transaction.targets:
-        if isinstance(target, LocalTarget) and target.recipient.account_id not in gone:
-            local.setdefault(target.recipient.account_id, target)  # whoever is named twice gets it once
-    above = return_path(arrival.transaction.sender.path)
-    return tuple(
-        LocalCopy(
-            target.recipient.account_id,
-            target.recipient.tenant_id,
-            INBOX,
-            above + received(arrival.hop, target.address, date),
-        )
-        for target in local.values()
+def _tenant(transaction: Transaction) -> int:
+    """Of the first who gets the message: in whose name a report on it is sent."""
+    return next(
+        placement.recipient.tenant_id if isinstance(placement, Copy) else placement.tenant_id
+        for target in transaction.targets
+        for placement in target.placements
+        if isinstance(placement, Copy | Relay)
     )
+
+
+def _is_left(transaction: Transaction, accounts: Set[int]) -> bool:
+    """Whether there is anybody to keep it for."""
+    return any(
+        isinstance(placement, Relay) or (isinstance(placement, Copy) and placement.recipient.account_id not in accounts)
+        for target in transaction.targets
+        for placement in target.placements
+    )
+
+
+def _copies(arrival: Arrival, date: str, gone: Gone) -> tuple[LocalCopy, ...]:
+    """One copy for each account, with its own prefix; several where its first target says so."""
+    accounts = accounts_gone(gone)
+    above = return_path(arrival.transaction.sender.path)
+    known: dict[int, Target] = {}  # whoever is reached by two targets is served by the first
+    copies: dict[tuple[int, str], LocalCopy] = {}
+    for target in arrival.transaction.targets:
+        prefix = b""
+        for placement in target.placements:
+            if not isinstance(placement, Copy) or placement.recipient.account_id in accounts:
+                continue
+            recipient = placement.recipient
+            if known.setdefault(recipient.account_id, target) is not target:
+                continue
+            mailbox = INBOX if (recipient.account_id, placement.mailbox) in gone else placement.mailbox
+            prefix = prefix or above + received(arrival.hop, target.address, date)
+            copy = LocalCopy(recipient.account_id, recipient.tenant_id, mailbox, prefix, placement.flags)
+            copies.setdefault((recipient.account_id, mailbox), copy)
+    return tuple(copies.values())
 
 
 def _queued(arrival: Arrival, date: str) -> tuple[Outgoing, ...]:
-    """One queue entry for all that leaves."""
-    targets, sender = arrival.transaction.targets, arrival.transaction.sender
-    remote = {target.address: target for target in reversed(targets) if isinstance(target, RemoteTarget)}
-    if not remote:
+    """One queue entry for all that leaves with the same sender in the same name."""
+    sender = arrival.transaction.sender
+    entries: dict[tuple[str, int, int | None], dict[str, OutgoingRecipient]] = {}
+    for target in arrival.transaction.targets:
+        for relay in _relays(target):
+            key = (sender.path if relay.sender is None else relay.sender, relay.tenant_id, relay.account_id)
+            recipient = OutgoingRecipient(relay.address, _notify(target, relay), _original(target, relay))
+            entries.setdefault(key, {}).setdefault(relay.address, recipient)
+    if not entries:
         return ()
-    assert arrival.account is not None  # only those who log in may write to other hosts
+    targets = arrival.transaction.targets
     only = targets[0].address if len(targets) == 1 else None
-    outgoing = Outgoing(
-        arrival.account.tenant_id,
-        arrival.account.account_id,
-        sender.path,
-        tuple(OutgoingRecipient(target.address, target.notify, target.original) for target in reversed(remote.values())),
-        received(arrival.hop, only, date),  # RFC 5321 §7.2: `for` would show blind recipients to each other
-        envelope_id=sender.envelope_id,
-        return_full=sender.return_full,
+    prefix = received(arrival.hop, only, date)  # RFC 5321 §7.2: `for` would show blind recipients to each other
+    return tuple(
+        Outgoing(
+            tenant_id,
+            account_id,
+            reverse_path,
+            tuple(recipients.values()),
+            prefix,
+            envelope_id=sender.envelope_id,
+            return_full=sender.return_full,
+            report_to=None if reverse_path == sender.path else sender.path,
+        )
+        for (reverse_path, tenant_id, account_id), recipients in entries.items()
     )
-    return (outgoing,)
+
+
+def _relays(target: Target) -> Iterator[Relay]:
+    return (placement for placement in target.placements if isinstance(placement, Relay))
+
+
+def _notify(target: Target, relay: Relay) -> frozenset[Notify]:
+    """What is asked of the next host (RFC 3461 §5.2.7): for one of several, and for a member of a group, not the same."""
+    if relay.is_member:
+        return frozenset({Notify.NEVER})
+    if target.is_expanded and target.notify:
+        return target.notify - {Notify.SUCCESS} or frozenset({Notify.NEVER})
+    return target.notify
+
+
+def _original(target: Target, relay: Relay) -> str | None:
+    """ORCPT: of a forward that nobody gave one, the address that was written to (RFC 3461 §5.2.1)."""
+    if target.original or relay.via is None or not target.address.isascii():
+        return target.original
+    return f"rfc822;{encode_xtext(target.address)}"

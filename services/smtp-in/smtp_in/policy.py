@@ -5,8 +5,7 @@ from enum import Enum
 
 from mailstead.model.address import Address
 from mailstead.model.failure import Failure
-from mailstead.store.delivery import Notify
-from mailstead.store.directory import DomainRef, Recipient
+from mailstead.store.directory import Recipient
 from smtp_in import replies
 from smtp_in.replies import Reply
 
@@ -19,41 +18,30 @@ class Role(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class LocalTarget:
-    """A recipient with a mailbox here; `address` is as the client wrote it."""
+class MailboxRules:
+    """What is said of a mailbox that takes no mail."""
 
-    address: str
-    recipient: Recipient
-    notify: frozenset[Notify] = frozenset()
-    original: str | None = None
+    disabled: Reply = replies.FAILURES[Failure.ACCOUNT_DISABLED]
+    full: Reply = replies.FAILURES[Failure.OVER_QUOTA]
 
 
-@dataclass(frozen=True, slots=True)
-class RemoteTarget:
-    """A recipient whose mail is handed on."""
-
-    address: str
-    notify: frozenset[Notify] = frozenset()
-    original: str | None = None
-
-
-Target = LocalTarget | RemoteTarget
-
-
-def judge_local(recipient: Recipient, size: int) -> Reply | None:
+def judge_local(recipient: Recipient, size: int, rules: MailboxRules) -> Reply | None:
     """Why this account takes no message of `size` octets (0: not declared), or None where it does."""
     if not recipient.active:
-        return replies.for_failure(Failure.ACCOUNT_DISABLED)
-    if not recipient.has_room_for(max(size, 1)):
-        return replies.for_failure(Failure.OVER_QUOTA)
+        return rules.disabled
+    if recipient.keeps_copy and not recipient.has_room_for(max(size, 1)):
+        return rules.full
     return None
 
 
-def judge_elsewhere(role: Role, address: Address, domain: DomainRef | None) -> Reply | None:
-    """Why an address without an account is refused, or None where mail for it is handed on. `domain` is its domain if ours."""
-    if domain is not None:
+def judge_elsewhere(role: Role, address: Address, *, is_ours: bool, is_forward: bool) -> Reply | None:
+    """Why an address without an account is refused, or None where mail for it is handed on.
+
+    `is_ours`: its domain is. `is_forward`: an address of ours leads to it, so that mail for it is taken from anybody.
+    """
+    if is_ours:
         return replies.for_failure(Failure.NO_SUCH_ACCOUNT)
-    if role is Role.MX:
+    if role is Role.MX and not is_forward:
         return replies.RELAY_DENIED
     if address.domain.startswith("[") or "." not in address.domain:
         return replies.for_failure(Failure.NO_SUCH_DOMAIN)  # nothing is sent to bare hosts and address literals

@@ -5,10 +5,13 @@ emptied a moment ago is reachable at once, and no bounce is ever made from an ol
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from mailstead.model.address import Address
-from mailstead.store.directory import Directory, DomainRef, Recipient
+from mailstead.store.directory import Alias, Directory, Found, Recipient
+from smtp_in.forwarding import Forwarding
+from smtp_in.replies import Reply
+from smtp_in.resolve import Asker, Resolution, Resolved
 
 SECONDS = 1.0
 ENTRIES = 20_000
@@ -20,23 +23,50 @@ class Recipients:
     def __init__(self, directory: Directory, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._directory = directory
         self._clock = clock
-        self._known: dict[tuple[str, str], tuple[float, Recipient]] = {}  # until when, who
+        self._forwarding = Forwarding(directory, clock=clock)
+        self._known: dict[Address, tuple[float, Found]] = {}  # until when, what
 
-    async def find(self, address: Address, octets: int) -> Recipient | None:
-        """The account behind a local address. `octets`: the message to come, where its size was declared."""
-        key = (address.local_part, address.domain)
-        found = self._known.get(key)
-        if found is not None and found[0] > self._clock() and found[1].has_room_for(octets):
-            return found[1]
-        recipient = await self._directory.recipient(address)
-        if recipient is not None and recipient.active and recipient.has_room_for(octets):
-            if len(self._known) >= ENTRIES:
-                self._known.clear()
-            self._known[key] = (self._clock() + SECONDS, recipient)
-        else:
-            self._known.pop(key, None)
-        return recipient
+    async def resolve(self, address: Address, asker: Asker) -> Resolved | Reply:
+        """Where mail for `address` goes: one statement for each level of aliases, one for a plain address."""
+        resolution = Resolution(address, asker, await self._forwarding.restored(address))
+        while wanted := resolution.wanted:
+            resolution.learn(await self._look_up(wanted, asker.size))
+        outcome = resolution.outcome()
+        if isinstance(outcome, Resolved):
+            return Resolved(await self._forwarding.senders_for(outcome.placements, asker.sender), outcome.is_expanded)
+        return outcome
 
-    async def domain(self, name: str) -> DomainRef | None:
-        """The domain if it is ours."""
-        return await self._directory.local_domain(name)
+    async def find(self, address: Address) -> Found | None:
+        """What stands behind one address; None where its domain is not ours."""
+        return (await self._look_up([address], 0))[address]
+
+    async def _look_up(self, addresses: Sequence[Address], octets: int) -> dict[Address, Found | None]:
+        now = self._clock()
+        found: dict[Address, Found | None] = {
+            address: known[1]
+            for address in addresses
+            if (known := self._known.get(address)) and known[0] > now and _is_good(known[1], octets)
+        }
+        unknown = [address for address in addresses if address not in found]
+        if not unknown:
+            return found
+        for address, answer in zip(unknown, await self._directory.look_up(unknown), strict=True):
+            found[address] = answer
+            if answer is not None and _is_good(answer, octets):
+                if len(self._known) >= ENTRIES:
+                    self._known.clear()
+                self._known[address] = (now + SECONDS, answer)
+            else:
+                self._known.pop(address, None)
+        return found
+
+
+def _is_good(found: Found, octets: int) -> bool:
+    """Whether mail of that size is taken for it."""
+    match found.behind:
+        case Recipient() as recipient:
+            return recipient.active and recipient.has_room_for(octets)
+        case Alias() as alias:
+            return alias.active
+        case None:
+            return False

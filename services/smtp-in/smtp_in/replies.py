@@ -101,6 +101,13 @@ AUTH_TOO_LONG = Reply(500, "5.5.6", "Response too long")
 
 # Policy, limits and content.
 RELAY_DENIED = Reply(550, "5.7.1", "Relaying denied")
+DISABLED_FOR_NOW = Reply(450, "4.2.1", "Recipient's mailbox is disabled, try again later")
+FULL_FOR_GOOD = Reply(552, "5.2.2", "Recipient's mailbox is full")
+MEMBERS_ONLY = Reply(550, "5.7.2", "Only members may write to this address")
+REPORTS_ONLY = Reply(550, "5.7.1", "This address takes delivery reports only")
+# An operator's slip is no reason for a bounce (promise D5): who sends tries again, until it is mended.
+ADDRESS_EXPANDS_TOO_FAR = Reply(451, "4.3.5", "Recipient stands for too many others")
+ADDRESS_LEADS_NOWHERE = Reply(451, "4.3.5", "Recipient stands for nobody")
 SENDER_NOT_OWNED = Reply(553, "5.7.1", "Sender address does not belong to this login")
 TOO_LARGE = Reply(552, "5.3.4", "Message exceeds the size limit")
 TOO_MANY_RECIPIENTS = Reply(452, "4.5.3", "Too many recipients, send the rest in another transaction")  # RFC 5321 §4.5.3.1.10

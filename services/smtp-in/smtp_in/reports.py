@@ -1,9 +1,9 @@
-"""The report to a sender on recipients whose mailboxes are here: of success where it was asked for, of mailboxes that have gone.
+"""The report to a sender on recipients whose mailboxes are here: of success where it was asked for, of what cannot be reached.
 
 Both are what the transaction makes of the message, so the report is filed in that very transaction (RFC 3461 §5.2). Pure.
 """
 
-from collections.abc import Set
+from collections.abc import Iterator, Set
 from dataclasses import replace
 from datetime import datetime
 
@@ -13,8 +13,9 @@ from mailstead.store.delivery import Delivery, LocalCopy, Notify, Outgoing
 from mailstead.wire.dsn import Action, Report, ReportedRecipient, render_dsn
 from mailstead.wire.message import parse_message
 from smtp_in import replies
-from smtp_in.policy import LocalTarget, Target
+from smtp_in.replies import Reply
 from smtp_in.session import Transaction
+from smtp_in.targets import Copy, Target, Unreached
 
 DELIVERED = "2.0.0"  # RFC 3463 §3.1
 MAX_RETURNED = 1024 * 1024  # octets of an original that RET=FULL returns; a larger one is returned as its header section
@@ -25,7 +26,7 @@ def report_on(transaction: Transaction, gone: Set[int], host: str, now: datetime
     sender = transaction.sender
     if sender.address is None:  # RFC 5321 §6.1
         return None
-    recipients = [told for target in transaction.targets if (told := _told(target, gone, now))]
+    recipients = [told for target in transaction.targets for told in _told(target, gone, now)]
     return Report(host, sender.path, recipients, now, sender.envelope_id) if recipients else None
 
 
@@ -39,17 +40,29 @@ def compose(delivery: Delivery, report: Report, reader: LocalCopy | Outgoing, *,
     return replace(delivery, report=Delivery(new_trace_id(), parsed, queued=(reader,)))
 
 
-def _told(target: Target, gone: Set[int], now: datetime) -> ReportedRecipient | None:
+def _told(target: Target, gone: Set[int], now: datetime) -> Iterator[ReportedRecipient]:
     """RFC 3461 §5.2.3 for who has it, §5.2.5 for who is gone; what leaves the house is reported on by who takes it there."""
-    if not isinstance(target, LocalTarget):
-        return None
     asked, original = target.notify, target.original
-    if target.recipient.account_id in gone:
-        if asked and Notify.FAILURE not in asked:
-            return None
-        why = replies.for_failure(Failure.NO_SUCH_MAILBOX)
-        said = why.wire.decode("ascii").rstrip()
-        return ReportedRecipient(target.address, Action.FAILED, why.enhanced, original, diagnostic=said, last_attempt=now)
+    if not asked or Notify.FAILURE in asked:
+        for address, why in _lost(target, gone):
+            said = why.wire.decode("ascii").rstrip()
+            yield ReportedRecipient(address, Action.FAILED, why.enhanced, original, diagnostic=said, last_attempt=now)
     if Notify.SUCCESS not in asked:
-        return None
-    return ReportedRecipient(target.address, Action.DELIVERED, DELIVERED, original, last_attempt=now)
+        return
+    if target.is_expanded:  # RFC 3461 §5.2.7.2: the others are not told of one by one
+        yield ReportedRecipient(target.address, Action.EXPANDED, DELIVERED, original, last_attempt=now)
+    elif any(isinstance(placement, Copy) and placement.recipient.account_id not in gone for placement in target.placements):
+        yield ReportedRecipient(target.address, Action.DELIVERED, DELIVERED, original, last_attempt=now)
+
+
+def _lost(target: Target, gone: Set[int]) -> Iterator[tuple[str, Reply]]:
+    """Who does not get it, and why; of several, each under an address of its own."""
+    told = set[str]()
+    for placement in target.placements:
+        if isinstance(placement, Unreached):
+            yield placement.address, placement.why
+        elif isinstance(placement, Copy) and placement.recipient.account_id in gone:
+            address = placement.recipient.address if target.is_expanded else target.address
+            if address not in told:
+                told.add(address)
+                yield address, replies.for_failure(Failure.NO_SUCH_MAILBOX)

@@ -27,10 +27,10 @@ from mailstead.ops.logging import get_logger
 from mailstead.wire import sasl
 from mailstead.wire.trace import Hop, with_protocol
 from smtp_in import replies
+from smtp_in.arrival import Arrival
 from smtp_in.command_lines import MAX_LINE, VERBS, CommandLines
 from smtp_in.content import Collector
 from smtp_in.handler import Handler
-from smtp_in.placing import Arrival
 from smtp_in.replies import NO_CODE, Reply
 from smtp_in.session import Session, Transaction
 

@@ -16,8 +16,9 @@ from mailstead.store.delivery import Notify
 from mailstead.store.passwords import AuthenticatedAccount
 from smtp_in import grammar, replies
 from smtp_in.grammar import BadParameters, BadPath, Postmaster
-from smtp_in.policy import Role, Target
+from smtp_in.policy import Role
 from smtp_in.replies import NO_CODE, Reply
+from smtp_in.targets import Target
 
 MAX_ENVID = 100  # octets, RFC 3461 §4.4
 MAX_ORCPT = 500  # octets, RFC 3461 §4.2
@@ -127,6 +128,7 @@ class Transaction:
     sender: Sender
     targets: list[Target] = field(default_factory=list)
     deferred: bool = False
+    placements: int = 0  # that all targets come to
 
 
 class Session:
@@ -259,6 +261,7 @@ class Session:
         """The recipient was found good."""
         assert self.transaction is not None
         self.transaction.targets.append(target)
+        self.transaction.placements += len(target.placements)
 
     def defer(self) -> None:
         """A recipient was refused for now, for whatever reason."""

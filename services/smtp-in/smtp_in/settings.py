@@ -1,5 +1,7 @@
 """What SMTP ingress is told by its environment, beside what every service is told."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from mailstead.ops.settings import Port, ServiceSettings
@@ -18,6 +20,17 @@ class Settings(ServiceSettings):
     smtp_max_connections: int = Field(default=2_000, ge=1, description="Connections to each of the three ports at most")
     smtp_max_size: int = Field(default=64 * MEBIBYTE, ge=64 * 1024, description="Octets of one message at most")
     smtp_max_recipients: int = Field(default=1_000, ge=100, description="Recipients of one message at most")
+    smtp_max_placements: int = Field(
+        default=10_000,
+        ge=1_000,
+        description="Mailboxes and remote addresses that the recipients of one message come to at most",
+    )
+    smtp_disabled_mailbox: Literal["refuse", "later"] = Field(
+        default="refuse", description="What a sender to a disabled account hears: 5xx for good, or 4xx"
+    )
+    smtp_full_mailbox: Literal["refuse", "later"] = Field(
+        default="later", description="What a sender to an account over its quota hears: 5xx for good, or 4xx"
+    )
     smtp_max_line: int = Field(default=1_000, ge=1_000, description="Octets of one line of a message at most, with its CRLF")
     smtp_max_commands: int = Field(default=2_000, ge=100, description="Commands of one connection at most")
     smtp_max_errors: int = Field(default=20, ge=1, description="Replies 5xx after which a connection is closed")

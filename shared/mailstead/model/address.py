@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-MAX_LOCAL_PART = 64  # octets, RFC 5321 §4.5.3.1.1
+MAX_LOCAL_PART = 64  # octets, RFC 5321 §4.5.3.1.1; what addresses of ours have
+MAX_ROUTED_LOCAL_PART = 192  # octets of anybody's: forwarders and mailing lists write longer ones (§4.5.3.1)
 MAX_DOMAIN = 255  # octets, RFC 5321 §4.5.3.1.2
 
 
@@ -20,7 +21,7 @@ class Address:
         domain = domain.lower().rstrip(".")
         if not (at and local_part and domain):
             raise ValueError("an address is local-part@domain")
-        if len(local_part.encode()) > MAX_LOCAL_PART or len(domain.encode()) > MAX_DOMAIN:
+        if len(local_part.encode()) > MAX_ROUTED_LOCAL_PART or len(domain.encode()) > MAX_DOMAIN:
             raise ValueError("address too long")
         if any(c.isspace() or ord(c) < 32 or ord(c) == 127 for c in text):
             raise ValueError("address contains white space or control characters")

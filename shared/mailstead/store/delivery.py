@@ -49,7 +49,10 @@ class OutgoingRecipient:
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """The same message for recipients on other hosts. An empty `sender` is the null reverse-path."""
+    """The same message for recipients on other hosts. An empty `sender` is the null reverse-path.
+
+    `report_to` is told what becomes of it, where that is not the sender: of a forward, who wrote the message.
+    """
 
     tenant_id: int
     account_id: int | None
@@ -60,6 +63,8 @@ class Outgoing:
     expires_after: timedelta = QUEUE_LIFETIME
     envelope_id: str | None = None  # ENVID, RFC 3461 §4.4
     return_full: bool = False  # RET=FULL, RFC 3461 §4.3
+    report_to: str | None = None
+    require_tls: bool = False  # RFC 8689
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import Enum
+
+import asyncpg
 
 from mailstead.model.address import Address
 from mailstead.store.engine import Database
@@ -31,6 +34,9 @@ class Recipient:
     active: bool
     used_bytes: int
     quota_bytes: int
+    forwards: tuple[str, ...] = ()  # addresses that get what comes here
+    keeps_copy: bool = True  # of what is forwarded
+    folder: str | None = None  # the mailbox that the tag of the address names, where the account files by tags and it exists
 
     def has_room_for(self, octets: int) -> bool:
         return self.quota_bytes == 0 or self.used_bytes + octets <= self.quota_bytes
@@ -44,6 +50,68 @@ class DomainRef:
     tenant_id: int
     name: str
     active: bool
+
+
+class Posting(Enum):
+    """Who may write to an address that stands for others."""
+
+    ANYBODY = "anybody"
+    MEMBERS = "members"
+
+
+@dataclass(frozen=True, slots=True)
+class Alias:
+    """An address that stands for others: an alias, a group (`is_group`), or the catch-all of a domain."""
+
+    address: str
+    tenant_id: int
+    active: bool
+    targets: tuple[str, ...]
+    is_group: bool = False
+    posting: Posting = Posting.ANYBODY
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What is known of an address of ours: its domain (that which it is an alias of), and who is behind it, if anybody."""
+
+    domain: DomainRef
+    behind: Recipient | Alias | None
+
+
+_LOOK_UP = """
+SELECT w.n, d.domain_id, d.tenant_id, d.name, asked.active AND d.active AS domain_active,
+       x.address, x.kind, x.tenant_id AS alias_tenant_id, x.targets, x.members_only, x.active AS alias_active,
+       a.account_id, a.tenant_id AS account_tenant_id, a.address AS account_address, a.active AND home.active AS account_active,
+       (SELECT coalesce(sum(m.size), 0)::bigint FROM mailboxes m WHERE m.account_id = a.account_id) AS used_bytes,
+       a.quota_bytes, a.forwards, a.keeps_copy,
+       CASE WHEN a.files_tags AND w.tag <> '' THEN (
+           SELECT m.name FROM mailboxes m WHERE m.account_id = a.account_id AND lower(m.name) = lower(w.tag)
+           ORDER BY m.name <> w.tag, m.name LIMIT 1) END AS folder
+FROM unnest($1::int[], $2::text[], $3::text[], $4::text[], $5::text[]) AS w(n, local_part, untagged, tag, domain)
+JOIN domains asked ON asked.name = w.domain
+JOIN domains d ON d.domain_id = coalesce(asked.alias_of, asked.domain_id)
+LEFT JOIN LATERAL (
+    SELECT * FROM addresses
+    WHERE address = ANY(ARRAY[w.local_part || '@' || d.name, w.untagged || '@' || d.name, '@' || d.name])
+    ORDER BY length(address) DESC LIMIT 1
+) AS x ON true
+LEFT JOIN accounts a ON a.account_id = x.account_id
+LEFT JOIN domains home ON home.domain_id = a.domain_id
+"""
+
+_MAY_SEND_AS = """
+SELECT FROM accounts a
+JOIN domains asked ON asked.name = $3
+JOIN domains d ON d.domain_id = coalesce(asked.alias_of, asked.domain_id)
+WHERE a.account_id = $1 AND (
+    a.send_as && ARRAY[$2 || '@' || $3, '@' || $3]
+    OR EXISTS (
+        SELECT FROM addresses x WHERE x.address = $2 || '@' || d.name
+        AND (x.account_id = $1 OR (x.kind = 'alias' AND x.active AND a.address = ANY(x.targets)))
+    )
+)
+"""
 
 
 class Directory:
@@ -62,19 +130,31 @@ class Directory:
         )
         return AccountLogin(*row) if row else None
 
-    async def recipient(self, address: Address) -> Recipient | None:
-        """The account behind a local address, its tag aside when the whole is not itself an address."""
-        user = address.local_part.partition(TAG_SEPARATOR)[0]
-        candidates = [address.key] + ([Address(user, address.domain).key] if user and user != address.local_part else [])
-        row = await self._database.fetchrow(
-            "recipient",
-            """SELECT a.account_id, a.tenant_id, a.address, a.active AND d.active,
-                      (SELECT coalesce(sum(m.size), 0)::bigint FROM mailboxes m WHERE m.account_id = a.account_id), a.quota_bytes
-               FROM addresses x JOIN accounts a USING (account_id) JOIN domains d USING (domain_id)
-               WHERE x.address = ANY($1::text[]) ORDER BY length(x.address) DESC LIMIT 1""",
-            candidates,
+    async def look_up(self, addresses: Sequence[Address]) -> list[Found | None]:
+        """What each of `addresses` stands for, by one statement; None for those whose domain is not ours.
+
+        An address is looked for as it is, then without its tag, then as its domain's catch-all.
+        """
+        parts = [(address.domain, *_keys(address)) for address in addresses]
+        rows = await self._database.fetch(
+            "look up",
+            _LOOK_UP,
+            list(range(len(parts))),
+            [whole for _, whole, _, _ in parts],
+            [untagged for _, _, untagged, _ in parts],
+            [tag for _, _, _, tag in parts],
+            [domain for domain, _, _, _ in parts],
         )
-        return Recipient(*row) if row else None
+        found: list[Found | None] = [None] * len(parts)
+        for row in rows:
+            domain = DomainRef(row["domain_id"], row["tenant_id"], row["name"], row["domain_active"])
+            found[row["n"]] = Found(domain, _behind(row))
+        return found
+
+    async def recipient(self, address: Address) -> Recipient | None:
+        """The account whose address this is, its tag aside; None also for an alias."""
+        (found,) = await self.look_up([address])
+        return found.behind if found and isinstance(found.behind, Recipient) else None
 
     async def local_domain(self, domain: str) -> DomainRef | None:
         """The domain if we are responsible for it, active or not."""
@@ -83,16 +163,14 @@ class Directory:
         return DomainRef(*row) if row else None
 
     async def may_send_as(self, account_id: int, address: Address) -> bool:
-        """Whether `address`, its tag aside, belongs to the account."""
-        user = Address(address.local_part.partition(TAG_SEPARATOR)[0] or address.local_part, address.domain)
-        return bool(
-            await self._database.fetchrow(
-                "may send as",
-                "SELECT 1 FROM addresses WHERE address = ANY($1::text[]) AND account_id = $2",
-                [address.key, user.key],
-                account_id,
-            )
-        )
+        """Whether the account may write as `address`, its tag aside: its own, an alias of it, or one that it was granted."""
+        _, untagged, _ = _keys(address)
+        return await self._database.fetchrow("may send as", _MAY_SEND_AS, account_id, untagged, address.domain) is not None
+
+    async def srs_secrets(self) -> list[bytes]:
+        """The keys under which senders are rewritten, newest first."""
+        rows = await self._database.fetch("SRS keys", "SELECT secret FROM srs_keys ORDER BY key_id DESC")
+        return [row["secret"] for row in rows]
 
     async def addresses(self, account_id: int) -> Sequence[str]:
         """All addresses that reach the account, its own first."""
@@ -103,3 +181,37 @@ class Directory:
             account_id,
         )
         return [row["address"] for row in rows]
+
+
+def _keys(address: Address) -> tuple[str, str, str]:
+    """The local part as it is compared, the same without its tag, and the tag."""
+    whole = address.local_part.lower()
+    user, _, tag = address.local_part.partition(TAG_SEPARATOR)
+    return (whole, user.lower(), tag) if user else (whole, whole, "")
+
+
+def _behind(row: asyncpg.Record) -> Recipient | Alias | None:
+    match row["kind"]:
+        case None:
+            return None
+        case "account":
+            return Recipient(
+                row["account_id"],
+                row["account_tenant_id"],
+                row["account_address"],
+                row["account_active"] and row["alias_active"] and row["domain_active"],
+                row["used_bytes"],
+                row["quota_bytes"],
+                tuple(row["forwards"]),
+                row["keeps_copy"],
+                row["folder"],
+            )
+        case kind:
+            return Alias(
+                row["address"],
+                row["alias_tenant_id"],
+                row["alias_active"] and row["domain_active"],
+                tuple(row["targets"]),
+                kind == "group",
+                Posting.MEMBERS if row["members_only"] else Posting.ANYBODY,
+            )

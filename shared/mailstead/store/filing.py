@@ -96,14 +96,14 @@ SELECT account_id, mailbox_id, uid, modseq, flags, string_to_array(keywords, ' '
 
 _QUEUE = """
 WITH queued AS (
-    INSERT INTO queue_messages (queue_id, tenant_id, account_id, trace_id, sender, envelope_id, return_full, blob_id, prefix,
-                                header_size, size, expires_at)
-    SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::bool[], $8::uuid[],
-                         $9::bytea[], $10::int[], $11::bigint[], $12::timestamptz[])
+    INSERT INTO queue_messages (queue_id, tenant_id, account_id, trace_id, sender, envelope_id, return_full, report_to,
+                                require_tls, blob_id, prefix, header_size, size, expires_at)
+    SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::bool[], $8::text[],
+                         $9::bool[], $10::uuid[], $11::bytea[], $12::int[], $13::bigint[], $14::timestamptz[])
 )
 INSERT INTO queue_recipients (queue_id, number, address, domain, notify, original, due_at)
 SELECT queue_id, number, address, domain, string_to_array(notify, ' '), original, due_at
-FROM unnest($13::uuid[], $14::int[], $15::text[], $16::text[], $17::text[], $18::text[], $19::timestamptz[])
+FROM unnest($15::uuid[], $16::int[], $17::text[], $18::text[], $19::text[], $20::text[], $21::timestamptz[])
     AS r(queue_id, number, address, domain, notify, original, due_at)
 """
 
@@ -344,8 +344,8 @@ async def _queue(
             made[n].append(queue_id)
             messages.append((
                 queue_id, outgoing.tenant_id, outgoing.account_id, delivery.trace_id, outgoing.sender, outgoing.envelope_id,
-                outgoing.return_full, blobs[n, outgoing.tenant_id], outgoing.prefix, len(delivery.content.header),
-                delivery.size + len(outgoing.prefix), now + outgoing.expires_after,
+                outgoing.return_full, outgoing.report_to, outgoing.require_tls, blobs[n, outgoing.tenant_id], outgoing.prefix,
+                len(delivery.content.header), delivery.size + len(outgoing.prefix), now + outgoing.expires_after,
             ))  # fmt: skip
             recipients += _recipient_rows(queue_id, outgoing, outgoing.not_before or now)
     if messages:

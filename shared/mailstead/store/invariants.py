@@ -64,6 +64,13 @@ CHECKS: dict[str, str] = {
         SELECT account_id FROM accounts a
         WHERE NOT EXISTS (SELECT FROM mailboxes b WHERE b.account_id = a.account_id AND b.name = 'INBOX')
            OR NOT EXISTS (SELECT FROM addresses x WHERE x.account_id = a.account_id AND x.address = a.address)""",
+    "an address is of the domain that it names, and of its tenant": """
+        SELECT x.address FROM addresses x JOIN domains d USING (domain_id)
+        WHERE x.tenant_id <> d.tenant_id OR right(x.address, length(d.name) + 1) <> '@' || d.name""",
+    "an alias domain is of one tenant with its own, which is none, and has no addresses": """
+        SELECT d.name, o.name FROM domains d JOIN domains o ON o.domain_id = d.alias_of
+        WHERE d.tenant_id <> o.tenant_id OR o.alias_of IS NOT NULL
+           OR EXISTS (SELECT FROM addresses x WHERE x.domain_id = d.domain_id)""",
     "no mail is left of accounts that are gone": """
         SELECT account_id FROM emails e WHERE NOT EXISTS (SELECT FROM accounts a WHERE a.account_id = e.account_id)
         UNION ALL SELECT account_id FROM expunged x

@@ -153,7 +153,7 @@ class Provisioning:
             if not made:
                 raise Refused(Failure.CONFLICT, f"account {address.key} exists")
             account_id = made[0]["account_id"]
-            own = upsert(addresses).values(**values, account_id=account_id).on_conflict_do_nothing()
+            own = upsert(addresses).values(**values, domain_id=domain.domain_id, account_id=account_id).on_conflict_do_nothing()
             if not await _run(connection, own.returning(addresses.c.address)):
                 raise Refused(Failure.CONFLICT, f"address {address.key} belongs to another account")
             for name, special_use in STANDARD_MAILBOXES.items():

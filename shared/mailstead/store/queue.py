@@ -35,8 +35,8 @@ WITH due AS (
     FROM chosen c WHERE r.queue_id = c.queue_id AND r.number = c.number
     RETURNING r.queue_id, r.number, r.address, r.domain, r.notify, r.original, r.attempts, r.delay_notified, r.fence, r.due_at
 )
-SELECT l.*, m.tenant_id, m.account_id, m.trace_id, m.sender, m.envelope_id, m.return_full, m.blob_id, m.prefix, m.header_size,
-       m.size, m.queued_at, m.expires_at
+SELECT l.*, m.tenant_id, m.account_id, m.trace_id, m.sender, m.envelope_id, m.return_full, m.report_to, m.require_tls,
+       m.blob_id, m.prefix, m.header_size, m.size, m.queued_at, m.expires_at
 FROM leased l JOIN queue_messages m USING (queue_id) ORDER BY l.queue_id, l.domain, l.number
 """
 
@@ -118,6 +118,8 @@ class Leased:
     queued_at: datetime
     expires_at: datetime
     leased_until: datetime
+    report_to: str | None = None  # who is told of it, where that is not the sender
+    require_tls: bool = False  # RFC 8689
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +198,8 @@ class Queue:
                 queued_at=first["queued_at"],
                 expires_at=first["expires_at"],
                 leased_until=first["due_at"],
+                report_to=first["report_to"],
+                require_tls=first["require_tls"],
             )
             for (queue_id, domain), members in groups.items()
             for first in (rows[members[0]],)

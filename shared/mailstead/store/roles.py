@@ -39,13 +39,14 @@ def _role(name: str, *parts: dict[str, str]) -> Role:
 
 
 ROLES: tuple[Role, ...] = (
-    _role("smtp_in", _LOGIN, _FILING, _QUEUEING),
+    _role("smtp_in", _LOGIN, _FILING, _QUEUEING, {"srs_keys": "SELECT (key_id, secret)"}),
     _role(
         "delivery",
         _FILING,
         _QUEUEING,
         {
-            "accounts": "SELECT (account_id, tenant_id, domain_id, address, active, quota_bytes)",
+            "accounts": "SELECT (account_id, tenant_id, domain_id, address, active, quota_bytes, forwards, keeps_copy,"
+            " files_tags)",
             "addresses": "SELECT",
             "domains": "SELECT",
             "contents": "SELECT",

@@ -28,6 +28,7 @@ class Action(Enum):
     DELAYED = "delayed"
     DELIVERED = "delivered"
     RELAYED = "relayed"  # to a host that sends no notifications of success itself
+    EXPANDED = "expanded"  # to several, of whom no more is told
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +110,11 @@ def render_dsn(report: Report, original: bytes, *, whole: bool, message_id: str,
     )
 
 
+def encode_xtext(text: str) -> str:
+    """ASCII without control characters, space, `+` and `=` (RFC 3461 §4)."""
+    return "".join(c if "!" <= c <= "~" and c not in "+=" else f"+{ord(c):02X}" for c in text)
+
+
 def decode_xtext(text: str) -> str:
     """The characters that `+HH` stand for put back (RFC 3461 §4); what is no such pair stays as it is."""
     return _HEX_PAIR.sub(lambda pair: chr(int(pair[1], 16)), text)
@@ -133,6 +139,7 @@ _INTRODUCTIONS = {
     "it a second time.",
     Action.DELIVERED: "Your message was delivered to the recipients below.",
     Action.RELAYED: "Your message was accepted by the mail systems of the recipients below. Those send no notice of delivery.",
+    Action.EXPANDED: "Your message was passed on to all that the recipients below stand for. Those send no notice of delivery.",
 }
 
 _SUBJECTS = {
@@ -140,6 +147,7 @@ _SUBJECTS = {
     Action.DELAYED: "Delayed mail (still being tried)",
     Action.DELIVERED: "Successful mail delivery report",
     Action.RELAYED: "Successful mail delivery report",
+    Action.EXPANDED: "Successful mail delivery report",
 }
 
 

@@ -5,13 +5,14 @@ import email.message
 import email.policy
 import re
 import smtplib
+from collections.abc import Sequence
 
 import pytest
 
 from kit.certificates import TestAuthority
 from kit.waiting import eventually
 from mailstead.model.address import Address
-from mailstead.store.directory import Directory, Recipient
+from mailstead.store.directory import Directory, Found
 from unit.smtp_in.conversing import ENVELOPE, Client, GatedCommitter, Gates, Serve
 
 PASSWORD = "correct horse"
@@ -127,7 +128,7 @@ async def test_before_the_final_dot_nothing_is_left(serve: Serve, sent: bytes) -
 class BrokenDirectory(Directory):
     """A bug: an error that nobody has foreseen."""
 
-    async def recipient(self, address: Address) -> Recipient | None:
+    async def look_up(self, addresses: Sequence[Address]) -> list[Found | None]:
         raise KeyError("secret of the inside")
 
 

@@ -6,9 +6,10 @@ from mailstead.model.address import Address
 from mailstead.store.delivery import Notify
 from mailstead.store.passwords import AuthenticatedAccount
 from smtp_in import replies
-from smtp_in.policy import RemoteTarget, Role
+from smtp_in.policy import Role
 from smtp_in.replies import Reply
 from smtp_in.session import OUT_OF_ORDER, Phase, RecipientAsked, Sender, Service, Session, Transaction
+from smtp_in.targets import Target
 
 MX = Service("mx", Role.MX, "mx.a.test", 1000, 3, offers_tls=True)
 SUBMISSION = Service("submission", Role.SUBMISSION, "mx.a.test", 1000, 3, offers_tls=True, mechanisms=("PLAIN", "LOGIN"))
@@ -25,7 +26,7 @@ def session(phase: Phase, service: Service = MX) -> Session:
     if phase in (Phase.SENDER, Phase.RECIPIENTS):
         made.begin(Sender(None))
     if phase is Phase.RECIPIENTS:
-        made.add(RemoteTarget("u@a.test"))
+        made.add(Target("u@a.test", ()))
     assert made.phase is phase
     return made
 
@@ -87,7 +88,7 @@ def test_data_gives_the_envelope_away() -> None:
     made = session(Phase.RECIPIENTS)
     transaction = made.data(None)
     assert isinstance(transaction, Transaction)
-    assert transaction.targets == [RemoteTarget("u@a.test")]
+    assert transaction.targets == [Target("u@a.test", ())]
     assert made.phase is Phase.GREETED
 
 
@@ -186,7 +187,7 @@ def test_recipients_are_counted() -> None:
     made = session(Phase.SENDER)
     for n in range(3):
         assert isinstance(made.rcpt(f"TO:<u{n}@a.test>"), RecipientAsked)
-        made.add(RemoteTarget(f"u{n}@a.test"))
+        made.add(Target(f"u{n}@a.test", ()))
     assert made.rcpt("TO:<u3@a.test>") is replies.TOO_MANY_RECIPIENTS
 
 

@@ -1,6 +1,6 @@
 """Every transcript over TCP and TLS, whole and one octet at a time. A file's first word says on which listener it is played."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +13,14 @@ from kit.transcripts import Split, load, play_live, transcripts
 from mailstead.model.address import Address
 from mailstead.model.failure import Failure, Refused
 from mailstead.store.delivery import Delivery, Receipt
-from mailstead.store.directory import Directory, DomainRef, Recipient
+from mailstead.store.directory import Directory, DomainRef, Found
 from unit.imap.scenes import play_scene
 
 
 class AwayDirectory(Directory):
     """What every look-up is when the database is away."""
 
-    async def recipient(self, address: Address) -> Recipient | None:
+    async def look_up(self, addresses: Sequence[Address]) -> list[Found | None]:
         raise Refused(Failure.UNAVAILABLE, "connection refused by 10.0.0.7:5432")
 
     async def local_domain(self, domain: str) -> DomainRef | None:

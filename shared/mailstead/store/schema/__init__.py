@@ -12,7 +12,7 @@ Invariants that hold the shape together:
 
 from mailstead.store.schema.base import metadata
 from mailstead.store.schema.coordination import leases, limits, outbox
-from mailstead.store.schema.directory import accounts, addresses, api_keys, domains, tenants
+from mailstead.store.schema.directory import accounts, addresses, api_keys, domains, srs_keys, tenants
 from mailstead.store.schema.mail import CHUNK_SIZE, chunks, contents, emails, expunged, mailboxes, messages, subscriptions
 from mailstead.store.schema.queue import queue_attempts, queue_messages, queue_recipients
 
@@ -35,6 +35,7 @@ __all__ = [
     "queue_attempts",
     "queue_messages",
     "queue_recipients",
+    "srs_keys",
     "subscriptions",
     "tenants",
 ]

@@ -18,6 +18,10 @@ from sqlalchemy import (
 
 from mailstead.store.schema.base import metadata, moment
 
+MAX_TARGETS = 1_000  # of one alias or group
+MAX_FORWARDS = 20  # of one account
+MAX_SEND_AS = 100  # grants of one account
+
 tenants = Table(
     "tenants",
     metadata,
@@ -35,8 +39,11 @@ domains = Table(
     Column("tenant_id", BigInteger, ForeignKey("tenants.tenant_id"), nullable=False),
     Column("name", Text, nullable=False, unique=True, comment="lower case"),
     Column("active", Boolean, nullable=False, server_default=text("true")),
+    Column("alias_of", BigInteger, ForeignKey("domains.domain_id"), comment="the domain whose addresses it has"),
     moment("created_at", default=True),
     CheckConstraint("name = lower(name) and name <> ''", name="name"),
+    CheckConstraint("alias_of <> domain_id", name="alias_of"),
+    Index(None, "alias_of"),
 )
 
 accounts = Table(
@@ -51,20 +58,48 @@ accounts = Table(
     Column("active", Boolean, nullable=False, server_default=text("true")),
     Column("quota_bytes", BigInteger, nullable=False, comment="0: unlimited"),
     Column("last_uidvalidity", BigInteger, nullable=False, server_default=text("0")),
+    Column("forwards", ARRAY(Text), nullable=False, server_default=text("'{}'"), comment="who gets what comes here"),
+    Column("keeps_copy", Boolean, nullable=False, server_default=text("true"), comment="of what is forwarded"),
+    Column("files_tags", Boolean, nullable=False, server_default=text("false"), comment="user+tag goes to mailbox tag"),
+    Column("send_as", ARRAY(Text), nullable=False, server_default=text("'{}'"), comment="others' addresses, @domains"),
     moment("created_at", default=True),
     CheckConstraint("address = lower(address)", name="address"),
     CheckConstraint("quota_bytes >= 0", name="quota_bytes"),
+    CheckConstraint("keeps_copy or forwards <> '{}'", name="keeps_copy"),
+    CheckConstraint(f"cardinality(forwards) <= {MAX_FORWARDS} and cardinality(send_as) <= {MAX_SEND_AS}", name="lists"),
     Index(None, "domain_id"),
 )
 
 addresses = Table(
     "addresses",
     metadata,
-    Column("address", Text, primary_key=True, comment="lower case local-part@domain that we accept mail for"),
+    Column("address", Text, primary_key=True, comment="lower case local-part@domain that we accept mail for, or @domain"),
     Column("tenant_id", BigInteger, ForeignKey("tenants.tenant_id"), nullable=False),
-    Column("account_id", BigInteger, ForeignKey("accounts.account_id", ondelete="CASCADE"), nullable=False),
+    Column("domain_id", BigInteger, ForeignKey("domains.domain_id", ondelete="CASCADE"), nullable=False),
+    Column("kind", Text, nullable=False, server_default=text("'account'"), comment="account, alias or group"),
+    Column("account_id", BigInteger, ForeignKey("accounts.account_id", ondelete="CASCADE"), comment="of kind account"),
+    Column("targets", ARRAY(Text), nullable=False, server_default=text("'{}'"), comment="of the other kinds: addresses"),
+    Column("members_only", Boolean, nullable=False, server_default=text("false"), comment="who may write to a group"),
+    Column("active", Boolean, nullable=False, server_default=text("true")),
     CheckConstraint("address = lower(address)", name="address"),
+    CheckConstraint("kind in ('account', 'alias', 'group')", name="kind"),
+    CheckConstraint("(kind = 'account') = (account_id is not null)", name="account"),
+    CheckConstraint(
+        f"(kind = 'account') = (targets = '{{}}') and cardinality(targets) <= {MAX_TARGETS}",
+        name="targets",
+    ),
+    CheckConstraint("kind = 'group' or not members_only", name="members_only"),
     Index(None, "account_id"),
+    Index(None, "domain_id"),
+)
+
+srs_keys = Table(
+    "srs_keys",
+    metadata,
+    Column("key_id", BigInteger, Identity(always=True), primary_key=True),
+    Column("secret", LargeBinary, nullable=False, comment="HMAC-SHA-256 key under which senders are rewritten; the newest signs"),
+    moment("created_at", default=True),
+    CheckConstraint("length(secret) = 32", name="secret"),
 )
 
 api_keys = Table(

@@ -30,6 +30,8 @@ queue_messages = Table(
     Column("sender", Text, nullable=False, comment="reverse-path; empty: the null sender"),
     Column("envelope_id", Text, comment="ENVID (RFC 3461 §4.4)"),
     Column("return_full", Boolean, nullable=False, server_default=text("false"), comment="RET=FULL (RFC 3461 §4.3)"),
+    Column("report_to", Text, comment="of a forward: who is told what became of it, not the sender"),
+    Column("require_tls", Boolean, nullable=False, server_default=text("false"), comment="REQUIRETLS (RFC 8689)"),
     Column("blob_id", Uuid, nullable=False),
     Column("prefix", LargeBinary, nullable=False),
     Column("header_size", Integer, nullable=False),

@@ -97,7 +97,7 @@ async def test_sigkill_before_the_final_dot_leaves_nothing(serve: Serve, authori
 
 
 async def test_a_process_finds_its_renewed_certificate_by_itself(serve: Serve, tmp_path: Path) -> None:
-    served, authority, port = await serve(), make_authority(tmp_path), free_port()
+    served, authority, port = await serve(), await asyncio.to_thread(make_authority, tmp_path), free_port()
 
     async def shown() -> bytes:
         context = authority.client_context()
@@ -110,7 +110,7 @@ async def test_a_process_finds_its_renewed_certificate_by_itself(serve: Serve, t
 
     async with process(served, authority, free_port(), port):
         first = await shown()
-        authority.files.issue(NAMES)
+        await asyncio.to_thread(authority.files.issue, NAMES)
 
         async def renewed() -> bool:
             return await shown() != first

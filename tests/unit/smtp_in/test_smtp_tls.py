@@ -39,11 +39,11 @@ def certificate_of(client: smtplib.SMTP) -> bytes:
 @pytest.mark.parametrize("implicit", [False, True], ids=["starttls", "implicit"])
 async def test_a_renewed_certificate_is_shown_while_the_service_runs(serve: Serve, tmp_path: Path, implicit: bool) -> None:
     """New connections get it; one that is open goes on, and submits, under the one before."""
-    authority = make_authority(tmp_path)
+    authority = await asyncio.to_thread(make_authority, tmp_path)
     served = await serve(tls_certificate=authority.certificate, tls_key=authority.key)
     port = served.submissions if implicit else served.submission
     before = await asyncio.to_thread(logged_in, port, authority, implicit=implicit)
-    authority.files.issue(NAMES)
+    await asyncio.to_thread(authority.files.issue, NAMES)
     assert await served.runtime.tls.refresh() == "loaded"
     after = await asyncio.to_thread(logged_in, port, authority, implicit=implicit)
     assert certificate_of(before) != certificate_of(after)
@@ -86,7 +86,7 @@ async def test_a_password_in_the_clear(serve: Serve, variables: dict[str, str], 
 async def test_a_client_that_trusts_somebody_else(serve: Serve, tmp_path: Path) -> None:
     """It hangs up in the handshake; the service goes on."""
     served = await serve()
-    stranger = make_authority(tmp_path)
+    stranger = await asyncio.to_thread(make_authority, tmp_path)
     for implicit in (False, True):
         port = served.submissions if implicit else served.submission
         with pytest.raises(ssl.SSLCertVerificationError):

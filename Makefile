@@ -33,9 +33,10 @@ format: .venv/synced ## Rewrite the sources in the project's style
 	$(BIN)/ruff format .
 
 .PHONY: reference
-reference: .venv/synced ## Write docs/reference and the table of the chart from the code
+reference: .venv/synced ## Write docs/reference, the table of the chart and its dashboards from the code
 	@PYTHONPATH=tests $(BIN)/python -m kit.reference
 	@PYTHONPATH=tests $(BIN)/python -m kit.chart
+	@PYTHONPATH=deploy/dashboards $(BIN)/python -m mailstead_dashboards
 
 .PHONY: environment
 environment: .venv/synced ## Only make or refresh .venv

@@ -12,7 +12,7 @@ from kit.reference import settings_of
 KUBERNETES = ("1.30", "1.33")
 OURS = {"smtp-in", "delivery", "imap", "pop3", "api", "jobs"}
 # What no schema is published for with Kubernetes itself: the operators' own kinds.
-CUSTOM = {"Certificate", "ExternalSecret", "Cluster", "PodMonitor", "HTTPRoute"}
+CUSTOM = {"Certificate", "ExternalSecret", "Cluster", "PodMonitor", "PrometheusRule", "HTTPRoute"}
 
 installations = pytest.mark.parametrize("values", INSTALLATIONS.values(), ids=INSTALLATIONS.keys())
 

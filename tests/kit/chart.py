@@ -41,7 +41,7 @@ INSTALLATIONS: dict[str, Manifest] = {
             "gateway": {"enabled": True, "parentRefs": [{"name": "public"}], "hostnames": ["api.example.com"]},
         },
         "networkPolicy": {name: [{"namespaceSelector": {}}] for name in ("monitoring", "api", "database", "nats")},
-        "monitoring": {"podMonitor": True, "labels": {"release": "prometheus"}},
+        "monitoring": {"podMonitor": True, "alerts": True, "dashboards": True, "labels": {"release": "prometheus"}},
         "services": {
             name: {
                 "autoscaling": {"enabled": True, extra: 100},

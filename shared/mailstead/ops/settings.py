@@ -70,6 +70,18 @@ class ServiceSettings(BaseSettings):
         return any(address.version == network.version and address in network for network in self.plaintext_auth_networks)
 
 
+class SieveSettings(BaseSettings):
+    """What is said of Sieve scripts to each service that takes them in."""
+
+    sieve_max_scripts: int = Field(default=32, ge=1, le=1_000, description="Sieve scripts of one account at most")
+    sieve_max_script_octets: int = Field(
+        default=64 * 1024, ge=1024, le=1024 * 1024, description="Octets of one Sieve script at most"
+    )
+    sieve_max_redirects: int = Field(
+        default=4, ge=0, le=100, description="Addresses that a Sieve script may redirect one message to at most"
+    )
+
+
 def explain(error: ValidationError) -> str:
     """All that is wrong with the environment, in one line and without the values, which may be secrets."""
     faults = []

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
+from uuid import UUID
 
 import asyncpg
 
@@ -37,6 +38,7 @@ class Recipient:
     forwards: tuple[str, ...] = ()  # addresses that get what comes here
     keeps_copy: bool = True  # of what is forwarded
     folder: str | None = None  # the mailbox that the tag of the address names, where the account files by tags and it exists
+    script: UUID | None = None  # the revision of its active Sieve script
 
     def has_room_for(self, octets: int) -> bool:
         return self.quota_bytes == 0 or self.used_bytes + octets <= self.quota_bytes
@@ -87,7 +89,8 @@ SELECT w.n, d.domain_id, d.tenant_id, d.name, asked.active AND d.active AS domai
        a.quota_bytes, a.forwards, a.keeps_copy,
        CASE WHEN a.files_tags AND w.tag <> '' THEN (
            SELECT m.name FROM mailboxes m WHERE m.account_id = a.account_id AND lower(m.name) = lower(w.tag)
-           ORDER BY m.name <> w.tag, m.name LIMIT 1) END AS folder
+           ORDER BY m.name <> w.tag, m.name LIMIT 1) END AS folder,
+       (SELECT s.revision FROM sieve_scripts s WHERE s.account_id = a.account_id AND s.active) AS script
 FROM unnest($1::int[], $2::text[], $3::text[], $4::text[], $5::text[]) AS w(n, local_part, untagged, tag, domain)
 JOIN domains asked ON asked.name = w.domain
 JOIN domains d ON d.domain_id = coalesce(asked.alias_of, asked.domain_id)
@@ -205,6 +208,7 @@ def _behind(row: asyncpg.Record) -> Recipient | Alias | None:
                 tuple(row["forwards"]),
                 row["keeps_copy"],
                 row["folder"],
+                row["script"],
             )
         case kind:
             return Alias(

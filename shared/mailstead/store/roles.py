@@ -19,6 +19,7 @@ _FILING = {  # what filing a message into a mailbox takes, without being able to
 }
 _QUEUEING = {"queue_messages": "INSERT", "queue_recipients": "INSERT"}
 _READING = {"contents": "SELECT", "chunks": "SELECT", "emails": "SELECT", "messages": "SELECT", "mailboxes": "SELECT"}
+_SCRIPTS = {"sieve_scripts": "SELECT, INSERT, UPDATE, DELETE"}
 _LOGIN = {"accounts": "SELECT", "addresses": "SELECT", "domains": "SELECT"}
 
 
@@ -39,7 +40,19 @@ def _role(name: str, *parts: dict[str, str]) -> Role:
 
 
 ROLES: tuple[Role, ...] = (
-    _role("smtp_in", _LOGIN, _FILING, _QUEUEING, {"srs_keys": "SELECT (key_id, secret)"}),
+    _role(
+        "smtp_in",
+        _LOGIN,
+        _FILING,
+        _QUEUEING,
+        _SCRIPTS,  # which it manages too (RFC 5804)
+        {
+            "srs_keys": "SELECT (key_id, secret)",
+            "sieve_marks": "SELECT, INSERT, UPDATE (expires_at), DELETE",
+            "accounts": "UPDATE (last_uidvalidity)",  # a mailbox that a script makes
+            "mailboxes": "INSERT",
+        },
+    ),
     _role(
         "delivery",
         _FILING,
@@ -47,6 +60,7 @@ ROLES: tuple[Role, ...] = (
         {
             "accounts": "SELECT (account_id, tenant_id, domain_id, address, active, quota_bytes, forwards, keeps_copy,"
             " files_tags)",
+            "sieve_scripts": "SELECT (account_id, revision, active)",  # a recipient's look-up names it
             "addresses": "SELECT",
             "domains": "SELECT",
             "contents": "SELECT",
@@ -82,6 +96,7 @@ ROLES: tuple[Role, ...] = (
     ),
     _role(
         "api",
+        _SCRIPTS,
         {
             "tenants": "SELECT (tenant_id, name, created_at), INSERT",
             "domains": "SELECT, INSERT, UPDATE, DELETE",
@@ -116,6 +131,7 @@ ROLES: tuple[Role, ...] = (
             "queue_recipients": "SELECT, DELETE",
             "queue_attempts": "SELECT, DELETE",
             "leases": "SELECT, INSERT, UPDATE, DELETE",
+            "sieve_marks": "SELECT (account_id, mark, expires_at), DELETE",
         },
     ),
 )

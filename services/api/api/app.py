@@ -14,13 +14,14 @@ from api.deps import Backend
 from api.errors import on_http, on_invalid, on_refused, on_unexpected
 from api.metrics import ApiMetrics
 from api.middleware import Outermost
-from api.routers import accounts, domains, queue, server
+from api.routers import accounts, aliases, domains, queue, server
 from api.server import serve_http
 from api.settings import ApiSettings
 from mailstead.model.failure import Refused
 from mailstead.ops.database import service_database
 from mailstead.ops.events import service_bus
 from mailstead.ops.lifecycle import Runtime
+from mailstead.store.aliases import Aliases
 from mailstead.store.directory import Directory
 from mailstead.store.passwords import Passwords
 from mailstead.store.provisioning import Provisioning
@@ -53,7 +54,7 @@ def create_app(backend: Backend) -> FastAPI:
         },
     )
     app.state.backend = backend
-    for module in (domains, accounts, queue, server):
+    for module in (domains, accounts, aliases, queue, server):
         app.include_router(module.router)
     return app
 
@@ -66,7 +67,7 @@ async def api(settings: ApiSettings, runtime: Runtime) -> AsyncIterator[None]:
         bus = await stack.enter_async_context(service_bus(settings, runtime))
         passwords = Passwords(Directory(db))
         stack.callback(passwords.close)
-        app = create_app(Backend(db, bus, Provisioning(db), QueueView(db), passwords))
+        app = create_app(Backend(db, bus, Provisioning(db), Aliases(db), QueueView(db), passwords))
         guarded = Outermost(app, ApiMetrics.register(runtime.registry), settings.api_max_body)
         await stack.enter_async_context(serve_http(guarded, settings, runtime))
         yield

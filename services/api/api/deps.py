@@ -15,6 +15,7 @@ from mailstead.bus import Bus
 from mailstead.model.api_key import MAX_KEY, fingerprint
 from mailstead.model.failure import Failure, Refused
 from mailstead.ops.logging import get_logger
+from mailstead.store.aliases import Aliases
 from mailstead.store.engine import Database
 from mailstead.store.passwords import Passwords
 from mailstead.store.provisioning import Provisioning
@@ -30,6 +31,7 @@ class Backend:
     db: Database
     bus: Bus
     provisioning: Provisioning
+    aliases: Aliases
     queue: QueueView
     passwords: Passwords
 

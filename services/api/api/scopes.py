@@ -11,6 +11,8 @@ class Scope(StrEnum):
     DOMAINS_WRITE = "domains:write"
     ACCOUNTS_READ = "accounts:read"
     ACCOUNTS_WRITE = "accounts:write"
+    ALIASES_READ = "aliases:read"
+    ALIASES_WRITE = "aliases:write"
     QUEUE_READ = "queue:read"
     SERVER_READ = "server:read"
 

@@ -11,6 +11,7 @@ from mailstead.store.engine import Database
 from mailstead.store.invariants import CHECKS, check_invariants
 from mailstead.store.reclaim import Reclaim
 from mailstead.store.sizes import Sizes
+from mailstead.store.srs_keys import SrsKeys
 
 log = get_logger()
 
@@ -27,7 +28,7 @@ class Job:
 
 def catalogue(db: Database, settings: JobsSettings, metrics: JobsMetrics) -> tuple[Job, ...]:
     """All jobs of this release."""
-    reclaim, sizes = Reclaim(db), Sizes(db)
+    reclaim, sizes, srs_keys = Reclaim(db), Sizes(db), SrsKeys(db)
 
     def removed(kind: str, count: int) -> None:
         metrics.removed.labels(kind).inc(count)
@@ -43,6 +44,9 @@ def catalogue(db: Database, settings: JobsSettings, metrics: JobsMetrics) -> tup
     async def keep_retention() -> None:
         removed("tombstone", await reclaim.tombstones(timedelta(days=settings.jobs_expunged_days)))
         removed("queue", await reclaim.settled_queue(timedelta(days=settings.jobs_queue_history_days)))
+
+    async def rotate_keys() -> None:
+        removed("srs_key", await srs_keys.rotate(timedelta(days=settings.jobs_srs_key_days)))
 
     async def prove_invariants() -> None:
         found = {violation.invariant: violation for violation in await check_invariants(db)}
@@ -65,6 +69,7 @@ def catalogue(db: Database, settings: JobsSettings, metrics: JobsMetrics) -> tup
 
     return (
         Job("measure", settings.jobs_measure_seconds, measure, forget_measures),
+        Job("srs_keys", settings.jobs_retention_seconds, rotate_keys),
         Job("reclaim", settings.jobs_reclaim_seconds, free_content),
         Job("retention", settings.jobs_retention_seconds, keep_retention),
         Job("invariants", settings.jobs_invariants_seconds, prove_invariants, metrics.violations.clear),

@@ -24,5 +24,8 @@ class JobsSettings(ServiceSettings):
     jobs_queue_history_days: float = Field(
         default=7, gt=0, description="How long messages that left the house are shown in the queue, in days"
     )
+    jobs_srs_key_days: float = Field(
+        default=30, gt=0, description="How long a key signs rewritten senders of forwards before a new one does, in days"
+    )
     jobs_invariants_seconds: float = Field(default=3600, gt=0, description="Seconds between two checks of the store's invariants")
     jobs_measure_seconds: float = Field(default=60, gt=0, description="Seconds between two measurements of the tables' sizes")

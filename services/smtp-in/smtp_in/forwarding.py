@@ -10,6 +10,7 @@ from mailstead.wire import srs
 from smtp_in.targets import Placement, Relay
 
 KEYS_SECONDS = 60.0  # a new key signs, and an old one ceases to count, this much later than it was changed
+STALE_SECONDS = 5.0  # a key that we lack is looked for again after so long
 DAY = 86_400  # seconds
 
 
@@ -29,7 +30,11 @@ class Forwarding:
         """The address that one of ours stands for; None for any other address."""
         if not srs.is_rewritten(address.local_part):
             return None
-        return srs.restored(address.local_part, await self._keys(), self._day)
+        found = srs.restored(address.local_part, await self._keys(), self._day)
+        if found is None and self._clock() > self._until - KEYS_SECONDS + STALE_SECONDS:
+            self._until = 0.0  # another replica may have signed with a key that we have not seen yet
+            found = srs.restored(address.local_part, await self._keys(), self._day)
+        return found
 
     async def senders_for(self, placements: Sequence[Placement], sender: Address | None) -> tuple[Placement, ...]:
         """`placements` with a sender for each forward to another host (RFC 7208 §11.1 and appendix D.2 say why).

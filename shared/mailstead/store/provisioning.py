@@ -5,18 +5,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-import asyncpg
-from sqlalchemy import Executable, delete, func, select, update
-from sqlalchemy.dialects.postgresql import asyncpg as asyncpg_dialect
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
-from sqlalchemy.sql import ClauseElement
-from sqlalchemy.sql.compiler import SQLCompiler
 
 from mailstead.model.address import Address
 from mailstead.model.failure import Failure, Refused
 from mailstead.store.engine import Connection, Database
 from mailstead.store.mailbox_row import INBOX, create_mailbox
 from mailstead.store.schema import accounts, addresses, api_keys, domains, emails, expunged, mailboxes, messages, tenants
+from mailstead.store.statements import run
 
 DEFAULT_TENANT = "default"
 STANDARD_MAILBOXES: dict[str, str | None] = {  # name -> special use (RFC 6154)
@@ -28,7 +25,6 @@ STANDARD_MAILBOXES: dict[str, str | None] = {  # name -> special use (RFC 6154)
     "Trash": "\\Trash",
 }
 
-_DIALECT = asyncpg_dialect.dialect()  # type: ignore[no-untyped-call]
 _ACCOUNT = (
     accounts.c.account_id,
     accounts.c.tenant_id,
@@ -37,11 +33,16 @@ _ACCOUNT = (
     accounts.c.active,
     accounts.c.quota_bytes,
     accounts.c.created_at,
+    accounts.c.forwards,
+    accounts.c.keeps_copy,
+    accounts.c.files_tags,
+    accounts.c.send_as,
     *(
         select(func.coalesce(func.sum(column), 0)).where(mailboxes.c.account_id == accounts.c.account_id).scalar_subquery()
         for column in (mailboxes.c.size, mailboxes.c.messages)
     ),
 )
+_ORIGINALS = domains.alias("originals")
 _DOMAIN = (
     domains.c.domain_id,
     domains.c.tenant_id,
@@ -49,12 +50,13 @@ _DOMAIN = (
     domains.c.active,
     domains.c.created_at,
     select(func.count()).select_from(accounts).where(accounts.c.domain_id == domains.c.domain_id).scalar_subquery(),
+    select(_ORIGINALS.c.name).where(_ORIGINALS.c.domain_id == domains.c.alias_of).scalar_subquery(),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class DomainRow:
-    """A domain; `accounts` counts those it has."""
+    """A domain; `accounts` counts those it has. `alias_of` names the domain whose addresses it has under its own name."""
 
     domain_id: int
     tenant_id: int
@@ -62,6 +64,7 @@ class DomainRow:
     active: bool
     created_at: datetime
     accounts: int
+    alias_of: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +78,10 @@ class AccountRow:
     active: bool
     quota_bytes: int
     created_at: datetime
+    forwards: Sequence[str]
+    keeps_copy: bool
+    files_tags: bool
+    send_as: Sequence[str]
     used_bytes: int
     messages: int
 
@@ -95,15 +102,24 @@ class Provisioning:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def create_domain(self, name: str, tenant: str = DEFAULT_TENANT) -> DomainRow:
-        """A domain of a tenant, which is made on its first use. Raises Refused(CONFLICT) when the domain exists."""
+    async def create_domain(self, name: str, tenant: str = DEFAULT_TENANT, alias_of: str | None = None) -> DomainRow:
+        """A domain of a tenant, which is made on its first use; as `alias_of` another it has that one's addresses for good.
+
+        Raises Refused: CONFLICT when the domain exists, NO_SUCH_DOMAIN when that other one does not, or is an alias itself.
+        """
 
         async def work(connection: Connection) -> DomainRow:
             made = upsert(tenants).values(name=tenant, content_key=os.urandom(32)).on_conflict_do_nothing()
-            await _run(connection, made)
-            (tenant_row,) = await _run(connection, select(tenants.c.tenant_id).where(tenants.c.name == tenant))
-            domain = upsert(domains).values(tenant_id=tenant_row["tenant_id"], name=name.lower()).on_conflict_do_nothing()
-            if not await _run(connection, domain.returning(domains.c.domain_id)):
+            await run(connection, made)
+            (tenant_row,) = await run(connection, select(tenants.c.tenant_id).where(tenants.c.name == tenant))
+            values = {"tenant_id": tenant_row["tenant_id"], "name": name.lower()}
+            if alias_of is not None:
+                original = await _domain(connection, alias_of)
+                if original.alias_of is not None or original.tenant_id != values["tenant_id"]:
+                    raise Refused(Failure.NO_SUCH_DOMAIN, f"{alias_of} has no addresses of its own for this tenant")
+                values["alias_of"] = original.domain_id
+            domain = upsert(domains).values(**values).on_conflict_do_nothing()
+            if not await run(connection, domain.returning(domains.c.domain_id)):
                 raise Refused(Failure.CONFLICT, f"domain {name} exists")
             return await _domain(connection, name)
 
@@ -113,7 +129,7 @@ class Provisioning:
         """In the order of names; `after` is the last name of the page before."""
         statement = select(*_DOMAIN).where(domains.c.name > after).order_by(domains.c.name).limit(limit)
         async with self._database.connection("list domains") as connection:
-            return [DomainRow(*row) for row in await _run(connection, statement)]
+            return [DomainRow(*row) for row in await run(connection, statement)]
 
     async def domain(self, name: str) -> DomainRow:
         """Raises Refused(NO_SUCH_DOMAIN)."""
@@ -124,19 +140,21 @@ class Provisioning:
         """Raises Refused(NO_SUCH_DOMAIN)."""
 
         async def work(connection: Connection) -> DomainRow:
-            await _run(connection, update(domains).where(domains.c.name == name.lower()).values(active=active))
+            await run(connection, update(domains).where(domains.c.name == name.lower()).values(active=active))
             return await _domain(connection, name)
 
         return await self._database.transact("update domain", work)
 
     async def delete_domain(self, name: str) -> None:
-        """Raises Refused: NO_SUCH_DOMAIN, or CONFLICT while it has accounts."""
+        """With its aliases. Raises Refused: NO_SUCH_DOMAIN, or CONFLICT while it has accounts or alias domains."""
 
         async def work(connection: Connection) -> None:
             domain = await _domain(connection, name)
             if domain.accounts:
                 raise Refused(Failure.CONFLICT, f"domain {name} has {domain.accounts} accounts")
-            await _run(connection, delete(domains).where(domains.c.domain_id == domain.domain_id))
+            if await run(connection, select(domains.c.name).where(domains.c.alias_of == domain.domain_id)):
+                raise Refused(Failure.CONFLICT, f"domain {name} has alias domains")
+            await run(connection, delete(domains).where(domains.c.domain_id == domain.domain_id))
 
         await self._database.transact("delete domain", work)
 
@@ -145,16 +163,18 @@ class Provisioning:
 
         async def work(connection: Connection) -> AccountRow:
             domain = await _domain(connection, address.domain)
+            if domain.alias_of is not None:
+                raise Refused(Failure.CONFLICT, f"{address.domain} has the addresses of {domain.alias_of}")
             values = {"tenant_id": domain.tenant_id, "address": address.key}
             account = upsert(accounts).values(
                 **values, domain_id=domain.domain_id, password_hash=password_hash, quota_bytes=quota_bytes
             )
-            made = await _run(connection, account.on_conflict_do_nothing().returning(accounts.c.account_id))
+            made = await run(connection, account.on_conflict_do_nothing().returning(accounts.c.account_id))
             if not made:
                 raise Refused(Failure.CONFLICT, f"account {address.key} exists")
             account_id = made[0]["account_id"]
             own = upsert(addresses).values(**values, domain_id=domain.domain_id, account_id=account_id).on_conflict_do_nothing()
-            if not await _run(connection, own.returning(addresses.c.address)):
+            if not await run(connection, own.returning(addresses.c.address)):
                 raise Refused(Failure.CONFLICT, f"address {address.key} belongs to another account")
             for name, special_use in STANDARD_MAILBOXES.items():
                 await create_mailbox(connection, account_id, name, special_use)
@@ -173,7 +193,7 @@ class Provisioning:
         if domain is not None:
             statement = statement.join_from(accounts, domains).where(domains.c.name == domain.lower())
         async with self._database.connection("list accounts") as connection:
-            return [AccountRow(*row) for row in await _run(connection, statement)]
+            return [AccountRow(*row) for row in await run(connection, statement)]
 
     async def account(self, account_id: int) -> AccountRow:
         """Raises Refused(NO_SUCH_ACCOUNT)."""
@@ -187,19 +207,33 @@ class Provisioning:
         password_hash: str | None = None,
         quota_bytes: int | None = None,
         active: bool | None = None,
+        forwards: Sequence[str] | None = None,
+        keeps_copy: bool | None = None,
+        files_tags: bool | None = None,
+        send_as: Sequence[str] | None = None,
     ) -> AccountRow:
-        """Change what is not None; a new password ends the old one at once. Raises Refused(NO_SUCH_ACCOUNT)."""
+        """Change what is not None; a new password ends the old one at once.
+
+        Raises Refused: NO_SUCH_ACCOUNT, or CONFLICT when it would neither forward nor keep what comes.
+        """
         values: dict[str, object] = {}
         if password_hash is not None:
             values |= {"password_hash": password_hash, "password_version": accounts.c.password_version + 1}
         if quota_bytes is not None:
             values["quota_bytes"] = quota_bytes
-        if active is not None:
-            values["active"] = active
+        lists = {"forwards": forwards and [*forwards], "send_as": send_as and [*send_as]}
+        for name, value in {"active": active, "keeps_copy": keeps_copy, "files_tags": files_tags, **lists}.items():
+            if value is not None:
+                values[name] = value
 
         async def work(connection: Connection) -> AccountRow:
+            if values.keys() & {"forwards", "keeps_copy"}:
+                await run(connection, select(accounts.c.account_id).where(accounts.c.account_id == account_id).with_for_update())
+                known = await _account(connection, account_id)
+                if not values.get("keeps_copy", known.keeps_copy) and not values.get("forwards", known.forwards):
+                    raise Refused(Failure.CONFLICT, f"account {account_id} would neither forward nor keep what comes")
             if values:
-                await _run(connection, update(accounts).where(accounts.c.account_id == account_id).values(**values))
+                await run(connection, update(accounts).where(accounts.c.account_id == account_id).values(**values))
             return await _account(connection, account_id)
 
         return await self._database.transact("update account", work)
@@ -217,8 +251,8 @@ class Provisioning:
                 "SELECT FROM mailboxes WHERE account_id = $1 ORDER BY account_id, mailbox_id FOR UPDATE", account_id
             )
             for table in (messages, expunged, emails, mailboxes):
-                await _run(connection, delete(table).where(table.c.account_id == account_id))
-            await _run(connection, delete(accounts).where(accounts.c.account_id == account_id))
+                await run(connection, delete(table).where(table.c.account_id == account_id))
+            await run(connection, delete(accounts).where(accounts.c.account_id == account_id))
             return account
 
         return await self._database.transact("delete account", work)
@@ -229,7 +263,7 @@ class Provisioning:
         """The id of the new key. Raises Refused(CONFLICT) when the name is taken."""
         key = upsert(api_keys).values(name=name, scopes=list(scopes), secret_hash=secret_hash, expires_at=expires_at)
         async with self._database.connection("create API key") as connection:
-            rows = await _run(connection, key.on_conflict_do_nothing().returning(api_keys.c.api_key_id))
+            rows = await run(connection, key.on_conflict_do_nothing().returning(api_keys.c.api_key_id))
         if not rows:
             raise Refused(Failure.CONFLICT, f"API key {name} exists")
         return int(rows[0]["api_key_id"])
@@ -246,22 +280,14 @@ class Provisioning:
 
 
 async def _domain(connection: Connection, name: str) -> DomainRow:
-    rows = await _run(connection, select(*_DOMAIN).where(domains.c.name == name.lower()))
+    rows = await run(connection, select(*_DOMAIN).where(domains.c.name == name.lower()))
     if not rows:
         raise Refused(Failure.NO_SUCH_DOMAIN, f"no domain {name}")
     return DomainRow(*rows[0])
 
 
 async def _account(connection: Connection, account_id: int) -> AccountRow:
-    rows = await _run(connection, select(*_ACCOUNT).where(accounts.c.account_id == account_id))
+    rows = await run(connection, select(*_ACCOUNT).where(accounts.c.account_id == account_id))
     if not rows:
         raise Refused(Failure.NO_SUCH_ACCOUNT, f"no account {account_id}")
     return AccountRow(*rows[0])
-
-
-async def _run(connection: Connection, statement: Executable) -> Sequence[asyncpg.Record]:
-    """A SQLAlchemy statement on a connection of the one pool."""
-    assert isinstance(statement, ClauseElement)
-    compiled = statement.compile(dialect=_DIALECT, compile_kwargs={"render_postcompile": True})
-    assert isinstance(compiled, SQLCompiler)
-    return await connection.fetch(str(compiled), *(compiled.params[name] for name in compiled.positiontup or ()))

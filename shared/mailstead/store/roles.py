@@ -130,6 +130,7 @@ ROLES: tuple[Role, ...] = (
             "queue_messages": "SELECT, UPDATE (queued_at), DELETE",
             "queue_recipients": "SELECT, DELETE",
             "queue_attempts": "SELECT, DELETE",
+            "srs_keys": "SELECT (key_id, created_at), INSERT (secret), DELETE",
             "leases": "SELECT, INSERT, UPDATE, DELETE",
             "sieve_marks": "SELECT (account_id, mark, expires_at), DELETE",
         },

@@ -14,6 +14,7 @@ from api.scopes import Scope
 from kit.postgres import DatabaseUrls
 from mailstead.bus import open_bus
 from mailstead.model.api_key import fingerprint, new_key
+from mailstead.store.aliases import Aliases
 from mailstead.store.directory import Directory
 from mailstead.store.engine import open_database
 from mailstead.store.passwords import Passwords
@@ -28,7 +29,7 @@ MAX_BODY = 10_000
 async def backend(database_urls: DatabaseUrls) -> AsyncIterator[Backend]:
     async with open_database(database_urls.api) as db, open_bus(None, name="test") as bus:
         passwords = Passwords(Directory(db))
-        yield Backend(db, bus, Provisioning(db), QueueView(db), passwords)
+        yield Backend(db, bus, Provisioning(db), Aliases(db), QueueView(db), passwords)
         passwords.close()
 
 

@@ -69,6 +69,51 @@ async def test_an_account_from_beginning_to_end(client: Client, backend: Backend
         assert_problem(response, 404)
 
 
+async def test_an_alias_from_beginning_to_end(client: Client) -> None:
+    await created(client, "/v1/domains", {"name": "a.test"})
+    account = await created(client, "/v1/accounts", ALICE)
+    alias = await created(client, "/v1/aliases", {"address": "Sales@a.test", "targets": ["alice@a.test", "x+y@b.test"]})
+    assert alias == {
+        "address": "sales@a.test",
+        "kind": "alias",
+        "targets": ["alice@a.test", "x+y@b.test"],
+        "members_only": False,
+        "active": True,
+    }
+    catch_all = await created(client, "/v1/aliases", {"address": "@a.test", "targets": ["alice@a.test"]})
+    group = await created(
+        client, "/v1/aliases", {"address": "t@a.test", "kind": "group", "targets": ["a@b.test"], "members_only": True}
+    )
+    assert (await client.get("/v1/aliases?domain=a.test")).json()["items"] == [catch_all, alias, group]
+    path = "/v1/aliases/sales@a.test"
+    assert (await client.patch(path, json={"active": False})).json() == alias | {"active": False}
+    assert_problem(await client.patch(path, json={"members_only": True}), 409, "members_only")
+    assert_problem(await client.post("/v1/aliases", json={"address": "alice@a.test", "targets": ["b@b.test"]}), 409, "address")
+    assert_problem(await client.post("/v1/aliases", json={"address": "b@b.test", "targets": ["b@b.test"]}), 404, "address")
+    assert_problem(await client.post("/v1/accounts", json=ALICE | {"address": "sales@a.test"}), 409, "address")
+    assert (await client.delete(path)).status_code == 204
+    for response in (await client.get(path), await client.delete(path), await client.patch(path, json={"active": True})):
+        assert_problem(response, 404, "address")
+    assert account["forwards"] == account["send_as"] == []
+
+
+async def test_where_the_mail_of_an_account_goes(client: Client) -> None:
+    await created(client, "/v1/domains", {"name": "a.test"})
+    account = await created(client, "/v1/accounts", ALICE)
+    path = f"/v1/accounts/{account['id']}"
+    assert_problem(await client.patch(path, json={"keeps_copy": False}), 409, "keeps_copy")
+    change = {"forwards": ["a@b.test"], "keeps_copy": False, "files_tags": True, "send_as": ["sales@a.test", "@b.test"]}
+    assert (await client.patch(path, json=change)).json() == account | change
+
+
+async def test_a_domain_alias(client: Client) -> None:
+    await created(client, "/v1/domains", {"name": "a.test"})
+    alias = await created(client, "/v1/domains", {"name": "b.test", "alias_of": "a.test"})
+    assert alias["alias_of"] == "a.test"
+    assert_problem(await client.post("/v1/domains", json={"name": "c.test", "alias_of": "b.test"}), 404, "alias_of")
+    assert_problem(await client.delete("/v1/domains/a.test"), 409, "name")
+
+
 async def test_addresses_are_taken_once_and_need_their_domain(client: Client) -> None:
     assert_problem(await client.post("/v1/accounts", json=ALICE), 404, "address")
     await created(client, "/v1/domains", {"name": "a.test"})
@@ -116,6 +161,13 @@ WRONG: list[tuple[str, str, Any, str]] = [
     ("GET", f"/v1/accounts/{2**63}", None, "account_id"),
     ("GET", "/v1/accounts?cursor=eHg", None, "cursor"),
     ("GET", "/v1/accounts?domain=b..c", None, "domain"),
+    ("POST", "/v1/aliases", {"address": "a@a.test", "targets": []}, "targets"),
+    ("POST", "/v1/aliases", {"address": "a@a.test", "targets": ["a"]}, "targets.0"),
+    ("POST", "/v1/aliases", {"address": "a+b@a.test", "targets": ["a@a.test"]}, "address"),
+    ("PATCH", "/v1/accounts/1", {"forwards": ["a@a.test"] * 21}, "forwards"),
+    ("PATCH", "/v1/aliases/a@a.test", {"targets": []}, "targets"),
+    ("PATCH", "/v1/accounts/1", {"forwards": ["a b@a.test"]}, "forwards.0"),
+    ("PATCH", "/v1/accounts/1", {"send_as": ["a.test"]}, "send_as.0"),
     ("GET", "/v1/queue/x", None, "queue_id"),
     ("GET", "/v1/queue?cursor=eHg", None, "cursor"),
 ]

@@ -27,6 +27,11 @@ ROUTES: dict[tuple[str, str], Scope | None] = {
     ("GET", "/v1/accounts/{account_id}"): Scope.ACCOUNTS_READ,
     ("PATCH", "/v1/accounts/{account_id}"): Scope.ACCOUNTS_WRITE,
     ("DELETE", "/v1/accounts/{account_id}"): Scope.ACCOUNTS_WRITE,
+    ("GET", "/v1/aliases"): Scope.ALIASES_READ,
+    ("POST", "/v1/aliases"): Scope.ALIASES_WRITE,
+    ("GET", "/v1/aliases/{address}"): Scope.ALIASES_READ,
+    ("PATCH", "/v1/aliases/{address}"): Scope.ALIASES_WRITE,
+    ("DELETE", "/v1/aliases/{address}"): Scope.ALIASES_WRITE,
     ("GET", "/v1/queue"): Scope.QUEUE_READ,
     ("GET", "/v1/queue/{queue_id}"): Scope.QUEUE_READ,
     ("GET", "/v1/health"): None,
@@ -36,7 +41,7 @@ GUARDED = [(method, path, scope) for (method, path), scope in ROUTES.items() if 
 
 
 def concrete(path: str) -> str:
-    return path.format(name="a.test", account_id=1, queue_id=ID)
+    return path.format(name="a.test", address="x@a.test", account_id=1, queue_id=ID)
 
 
 async def test_the_document_declares_the_scope_of_each_route(backend: Backend) -> None:

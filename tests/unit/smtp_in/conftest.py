@@ -14,6 +14,7 @@ from kit.postgres import DatabaseUrls
 from mailstead.model.address import Address
 from mailstead.ops.lifecycle import Runtime
 from mailstead.ops.listener import Listener
+from mailstead.store.aliases import Aliases
 from mailstead.store.directory import Directory
 from mailstead.store.engine import open_database
 from mailstead.store.ingest import Ingest
@@ -27,6 +28,17 @@ from smtp_in.settings import Settings
 from unit.smtp_in.conversing import Client
 
 PASSWORD = "correct horse"
+ALIASES = {
+    "sales@a.test": ["alice@a.test", "Bob@a.test"],
+    "out@a.test": ["far@else.test"],
+    "wide@a.test": ["one@else.test", "two@else.test"],
+    "mixed@a.test": ["alice@a.test", "nobody@a.test", "disabled@a.test"],
+    "dead@a.test": ["nobody@a.test"],
+    "stuffed@a.test": ["full@a.test"],
+    "loop@a.test": ["pool@a.test"],
+    "pool@a.test": ["loop@a.test"],
+    "@catch.test": ["bob@a.test"],
+}
 USERS = ("alice", "bob", "jürgen", "postmaster", "disabled", "full")
 
 
@@ -144,6 +156,13 @@ async def _populate(urls: DatabaseUrls) -> None:
         password_hash = await passwords.hash(PASSWORD)
         passwords.close()
         await provisioning.create_domain("a.test")
+        await provisioning.create_domain("alias.test", alias_of="a.test")
+        await provisioning.create_domain("catch.test")
+        aliases = Aliases(database)
+        for address, targets in ALIASES.items():
+            await aliases.create(address, targets)
+        await aliases.create("team@a.test", ["alice@a.test", "bob@a.test"], is_group=True, members_only=True)
+        await aliases.create("crew@a.test", ["alice@a.test", "nobody@a.test", "far@else.test"], is_group=True)
         for user in USERS:
             account = await provisioning.create_account(Address(user, "a.test"), password_hash, 4_000 if user == "full" else 0)
             if user == "disabled":

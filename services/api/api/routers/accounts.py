@@ -63,17 +63,24 @@ async def get_account(account_id: AccountId, backend: UseBackend) -> AccountOut:
 
 
 @router.patch(
-    "/{account_id}", dependencies=[requires(Scope.ACCOUNTS_WRITE)], responses=problems(Failure.NO_SUCH_ACCOUNT, with_input=True)
+    "/{account_id}",
+    dependencies=[requires(Scope.ACCOUNTS_WRITE)],
+    responses=problems(Failure.NO_SUCH_ACCOUNT, Failure.CONFLICT, with_input=True),
 )
 async def update_account(account_id: AccountId, patch: AccountPatch, backend: UseBackend) -> AccountOut:
-    """Change its password, quota or state. The old password is refused from then on."""
+    """Change its password, quota, state, or where its mail goes. The old password is refused from then on."""
     given = patch.model_fields_set
-    row = await backend.provisioning.update_account(
-        account_id,
-        password_hash=await backend.passwords.hash(patch.password) if "password" in given else None,
-        quota_bytes=patch.quota_bytes if "quota_bytes" in given else None,
-        active=patch.active if "active" in given else None,
-    )
+    with blame("keeps_copy", {Failure.CONFLICT: "An account that forwards nowhere keeps what comes."}):
+        row = await backend.provisioning.update_account(
+            account_id,
+            password_hash=await backend.passwords.hash(patch.password) if "password" in given else None,
+            quota_bytes=patch.quota_bytes if "quota_bytes" in given else None,
+            active=patch.active if "active" in given else None,
+            forwards=patch.forwards if "forwards" in given else None,
+            keeps_copy=patch.keeps_copy if "keeps_copy" in given else None,
+            files_tags=patch.files_tags if "files_tags" in given else None,
+            send_as=patch.send_as if "send_as" in given else None,
+        )
     _announce(backend, row, active=row.active)
     return _account(row)
 
@@ -100,6 +107,10 @@ def _account(row: AccountRow) -> AccountOut:
         active=row.active,
         quota_bytes=row.quota_bytes,
         used_bytes=row.used_bytes,
+        forwards=list(row.forwards),
+        keeps_copy=row.keeps_copy,
+        files_tags=row.files_tags,
+        send_as=list(row.send_as),
         message_count=row.messages,
         created_at=row.created_at,
     )

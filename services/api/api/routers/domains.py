@@ -24,12 +24,13 @@ Name = Annotated[DomainName, Path()]
     "",
     status_code=HTTPStatus.CREATED,
     dependencies=[requires(Scope.DOMAINS_WRITE)],
-    responses=problems(Failure.CONFLICT, with_input=True),
+    responses=problems(Failure.NO_SUCH_DOMAIN, Failure.CONFLICT, with_input=True),
 )
 async def create_domain(domain: DomainIn, backend: UseBackend, response: Response) -> DomainOut:
-    """409 when it exists."""
-    with blame("name", {Failure.CONFLICT: "This domain exists."}):
-        row = await backend.provisioning.create_domain(domain.name)
+    """409 when it exists, 404 when it would be an alias of a domain that is none of ours, or an alias itself."""
+    faults = {Failure.NO_SUCH_DOMAIN: "There is no such domain here that has addresses of its own."}
+    with blame("name", {Failure.CONFLICT: "This domain exists."}), blame("alias_of", faults):
+        row = await backend.provisioning.create_domain(domain.name, alias_of=domain.alias_of)
     response.headers["Location"] = f"/v1/domains/{row.name}"
     return _domain(row)
 
@@ -62,10 +63,12 @@ async def update_domain(name: Name, patch: DomainPatch, backend: UseBackend) -> 
     responses=problems(Failure.NO_SUCH_DOMAIN, Failure.CONFLICT, with_input=True),
 )
 async def delete_domain(name: Name, backend: UseBackend) -> None:
-    """409 while it has accounts."""
-    with blame("name", {Failure.CONFLICT: "The domain has accounts. Delete them first."}, where="path"):
+    """409 while it has accounts or alias domains; its aliases go with it."""
+    with blame("name", {Failure.CONFLICT: "The domain has accounts or alias domains. Delete them first."}, where="path"):
         await backend.provisioning.delete_domain(name)
 
 
 def _domain(row: DomainRow) -> DomainOut:
-    return DomainOut(name=row.name, active=row.active, account_count=row.accounts, created_at=row.created_at)
+    return DomainOut(
+        name=row.name, active=row.active, account_count=row.accounts, alias_of=row.alias_of, created_at=row.created_at
+    )

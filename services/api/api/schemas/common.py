@@ -12,6 +12,7 @@ _DOMAIN = rf"{_LABEL}(?:\.{_LABEL})*"
 # RFC 5322 §3.2.3 dot-atom without `+`, which separates the tag of a sub-address from the account
 _ATOM = r"[A-Za-z0-9!#$%&'*/=?^_`{|}~-]+"
 _LOCAL_PART = rf"{_ATOM}(?:\.{_ATOM})*"
+_ANY_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\u0080-\U0010ffff-]+"
 MAX_ID = 2**63 - 1
 MAX_PASSWORD = 255  # octets, the most that SASL carries
 
@@ -47,6 +48,26 @@ AccountAddress = Annotated[
     StringConstraints(to_lower=True, max_length=MAX_LOCAL_PART + MAX_DOMAIN - 1, pattern=rf"^{_LOCAL_PART}@{_DOMAIN}$"),
     AfterValidator(_short_local_part),
     Field(description="The address, which is also the name to log in with; without `+`", examples=["alice@example.com"]),
+]
+AliasAddress = Annotated[
+    str,
+    StringConstraints(to_lower=True, max_length=MAX_LOCAL_PART + MAX_DOMAIN - 1, pattern=rf"^(?:{_LOCAL_PART})?@{_DOMAIN}$"),
+    AfterValidator(_short_local_part),
+    Field(
+        description="The address, without `+`; `@example.com` for whatever is not otherwise there", examples=["sales@example.com"]
+    ),
+]
+TargetAddress = Annotated[
+    str,
+    StringConstraints(max_length=MAX_LOCAL_PART + MAX_DOMAIN - 1, pattern=rf"^{_ANY_ATOM}(?:\.{_ANY_ATOM})*@{_DOMAIN}$"),
+    AfterValidator(_short_local_part),
+    Field(description="An address here or elsewhere", examples=["alice@example.com"]),
+]
+SenderAddress = Annotated[
+    str,
+    StringConstraints(to_lower=True, max_length=MAX_LOCAL_PART + MAX_DOMAIN - 1, pattern=rf"^(?:{_LOCAL_PART})?@{_DOMAIN}$"),
+    AfterValidator(_short_local_part),
+    Field(description="An address, or `@example.com` for all of a domain", examples=["sales@example.com"]),
 ]
 Password = Annotated[
     str,

@@ -11,6 +11,9 @@ class DomainIn(Input):
     """A domain to create."""
 
     name: DomainName
+    alias_of: DomainName | None = Field(
+        default=None, description="The domain whose addresses it has, each under its own name too"
+    )
 
 
 class DomainPatch(Patch):
@@ -25,4 +28,5 @@ class DomainOut(BaseModel):
     name: str
     active: bool = Field(description="Whether mail for it is accepted and its accounts may log in")
     account_count: int
+    alias_of: str | None = Field(description="The domain whose addresses it has")
     created_at: datetime

@@ -124,8 +124,8 @@ async def test_a_report_stands_or_falls_with_what_it_tells_of(
     ingest: Ingest, strangers: list[Account], mailboxes: Mailboxes, statements: list[str]
 ) -> None:
     sender, recipient, *_ = strangers
-    told = replace(delivery(recipient.copy()), report=delivery(sender.copy()))
-    for wrong in (replace(told, report=delivery(sender.copy("Gone"))), replace(told, copies=(recipient.copy("Gone"),))):
+    told = replace(delivery(recipient.copy()), companions=(delivery(sender.copy()),))
+    for wrong in (replace(told, companions=(delivery(sender.copy("Gone")),)), replace(told, copies=(recipient.copy("Gone"),))):
         with pytest.raises(Refused):
             await ingest.deliver(wrong)
     statements.clear()

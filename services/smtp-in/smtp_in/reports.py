@@ -36,8 +36,10 @@ def compose(delivery: Delivery, report: Report, reader: LocalCopy | Outgoing, *,
     original = delivery.content.header + (delivery.content.body if whole else b"")
     parsed = parse_message(render_dsn(report, original, whole=whole, message_id=f"{new_id().hex}@{report.host}", now=now))
     if isinstance(reader, LocalCopy):
-        return replace(delivery, report=Delivery(new_trace_id(), parsed, copies=(reader,)))
-    return replace(delivery, report=Delivery(new_trace_id(), parsed, queued=(reader,)))
+        companion = Delivery(new_trace_id(), parsed, copies=(reader,))
+    else:
+        companion = Delivery(new_trace_id(), parsed, queued=(reader,))
+    return replace(delivery, companions=(*delivery.companions, companion))
 
 
 def _told(target: Target, gone: Set[int], now: datetime) -> Iterator[ReportedRecipient]:

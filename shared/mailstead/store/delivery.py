@@ -68,10 +68,23 @@ class Outgoing:
 
 
 @dataclass(frozen=True, slots=True)
+class Mark:
+    """Something that an account does once in so many seconds: it must be new for a delivery to be filed, and then is not.
+
+    With `renew` it is known not to be new, and its time begins again.
+    """
+
+    account_id: int
+    digest: bytes  # 32 octets
+    seconds: int
+    renew: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Delivery:
     """All or nothing of it is kept. With `strict_quota` a copy that does not fit refuses the whole (APPEND asks for that).
 
-    `report` tells its sender what became of it: both are filed, or neither.
+    `companions` are what it gives rise to, such as the report to its sender, or an answer: all are filed, or none.
     """
 
     trace_id: str
@@ -79,7 +92,8 @@ class Delivery:
     copies: tuple[LocalCopy, ...] = ()
     queued: tuple[Outgoing, ...] = ()
     strict_quota: bool = False
-    report: "Delivery | None" = None
+    companions: tuple["Delivery", ...] = ()
+    marks: tuple[Mark, ...] = ()
 
     @property
     def size(self) -> int:
@@ -95,13 +109,22 @@ class Delivery:
 class NoSuchMailboxes(Refused):
     """Nothing of a delivery is filed because these `mailboxes` do not exist, each as (account_id, name); without them it may be.
 
-    Where all of the delivery's own exist, they are those of its report.
+    Where all of the delivery's own exist, they are those of a companion.
     """
 
     def __init__(self, mailboxes: frozenset[tuple[int, str]]) -> None:
         named = ", ".join(f"{name!r} of account {account_id}" for account_id, name in sorted(mailboxes))
         super().__init__(Failure.NO_SUCH_MAILBOX, f"there is no mailbox {named}")
         self.mailboxes = mailboxes
+
+
+class AlreadyMarked(Refused):
+    """Nothing of a delivery is filed because these of its marks are not new, each as (account_id, digest)."""
+
+    def __init__(self, marks: frozenset[tuple[int, bytes]]) -> None:
+        accounts = ", ".join(sorted({str(account_id) for account_id, _ in marks}))
+        super().__init__(Failure.CONFLICT, f"done before by account {accounts}")
+        self.marks = marks
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,11 @@
 """The set-wise statements that file many deliveries in one transaction (promise P1).
 
 Used by the group committer and by whoever files inside a transaction of its own (a bounce with what it reports, promise D3).
-Per batch, whatever its size: lock the mailboxes, keep contents, move counters and file messages, fill the queue.
+Per batch, whatever its size: lock the mailboxes, set marks if there are any, keep contents, move counters and file messages, fill
+the queue.
 
-Lock order (promise D7): mailboxes by (account_id, mailbox_id), then contents by (tenant_id, hash).
+Lock order (promise D7): mailboxes by (account_id, mailbox_id), then marks by (account_id, mark), then contents by (tenant_id,
+hash).
 """
 
 from collections import defaultdict
@@ -19,8 +21,9 @@ from mailstead.model.address import Address
 from mailstead.model.failure import Failure, Refused
 from mailstead.model.flags import SystemFlag
 from mailstead.model.ids import new_id
-from mailstead.store.delivery import Delivery, NoSuchMailboxes, Outgoing, Receipt, Stored
+from mailstead.store.delivery import AlreadyMarked, Delivery, NoSuchMailboxes, Outgoing, Receipt, Stored
 from mailstead.store.engine import Connection
+from mailstead.store.marks import set_marks
 from mailstead.store.schema import CHUNK_SIZE
 from mailstead.store.tenant_keys import TenantKeys
 
@@ -109,7 +112,8 @@ FROM unnest($15::uuid[], $16::int[], $17::text[], $18::text[], $19::text[], $20:
 
 
 class Held(Enum):
-    """A delivery that could not ride in this batch because a mailbox of it is locked elsewhere; nothing of it was filed."""
+    """A delivery that could not ride in this batch because a mailbox of it is locked elsewhere, or another of the batch sets
+    its mark; nothing of it was filed."""
 
     LOCKED = "locked"
 
@@ -169,19 +173,19 @@ async def file_batch(
     mailbox is waited for; otherwise its deliveries are answered `Held.LOCKED`. Database errors come as asyncpg raises them:
     then the transaction must be rolled back and nothing is filed.
     """
-    firsts, with_reports = _with_reports(deliveries)
+    firsts, together = _with_companions(deliveries)
     blobs_staged = {(firsts[n], tenant_id): blob_id for (n, tenant_id), blob_id in (staged or {}).items()}
-    outcomes = await _file(connection, with_reports, firsts, keys, blobs_staged, wait_for_locks)
+    outcomes = await _file(connection, together, firsts, keys, blobs_staged, wait_for_locks)
     return [outcomes[first] for first in firsts]
 
 
-def _with_reports(deliveries: Sequence[Delivery]) -> tuple[list[int], list[Delivery]]:
-    """Each delivery and, right behind it, its report; and where each delivery is among them."""
+def _with_companions(deliveries: Sequence[Delivery]) -> tuple[list[int], list[Delivery]]:
+    """Each delivery and, right behind it, its companions; and where each delivery is among them."""
     firsts: list[int] = []
     together: list[Delivery] = []
     for delivery in deliveries:
         firsts.append(len(together))
-        together += [delivery] if delivery.report is None else [delivery, delivery.report]
+        together += [delivery, *delivery.companions]
     return firsts, together
 
 
@@ -199,6 +203,8 @@ async def _file(
     outcomes: list[Outcome] = [_admit(delivery, mailboxes) for delivery in deliveries]
     await _explain_missing(connection, deliveries, outcomes, mailboxes)
     await _hold_to_quota(connection, deliveries, outcomes)
+    _stand_together(outcomes, firsts)
+    await _mark(connection, deliveries, outcomes)
     _stand_together(outcomes, firsts)
     admitted = [n for n, outcome in enumerate(outcomes) if isinstance(outcome, Receipt)]
     if not admitted:
@@ -220,7 +226,7 @@ async def _file(
 
 
 def _stand_together(outcomes: list[Outcome], firsts: Sequence[int]) -> None:
-    """What cannot be filed takes with it what belongs to it: a report, or what is reported on."""
+    """What cannot be filed takes with it what belongs to it: its companions, or whose companion it is."""
     for start, end in pairwise([*firsts, len(outcomes)]):
         failed = next((outcome for outcome in outcomes[start:end] if not isinstance(outcome, Receipt)), None)
         if failed is not None:
@@ -280,6 +286,18 @@ async def _hold_to_quota(connection: Connection, deliveries: Sequence[Delivery],
             for account_id, octets in needed.items():
                 left = room.get(account_id)
                 room[account_id] = None if left is None else left - octets
+
+
+async def _mark(connection: Connection, deliveries: Sequence[Delivery], outcomes: list[Outcome]) -> None:
+    """Set the marks of what would be filed: no statement where there are none, as nearly always."""
+    marking = {n: d.marks for n, d in enumerate(deliveries) if d.marks and isinstance(outcomes[n], Receipt)}
+    if not marking:
+        return
+    found = await set_marks(connection, marking)
+    for n, marks in found.old.items():
+        outcomes[n] = AlreadyMarked(marks)
+    for n in found.waiting:
+        outcomes[n] = Held.LOCKED
 
 
 async def _keep(

@@ -132,7 +132,7 @@ ROLES: tuple[Role, ...] = (
             "queue_attempts": "SELECT, DELETE",
             "srs_keys": "SELECT (key_id, created_at), INSERT (secret), DELETE",
             "leases": "SELECT, INSERT, UPDATE, DELETE",
-            "sieve_marks": "SELECT (account_id, mark, expires_at), DELETE",
+            "sieve_marks": "SELECT (account_id, mark, expires_at), UPDATE (expires_at), DELETE",
         },
     ),
 )

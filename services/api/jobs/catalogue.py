@@ -9,6 +9,7 @@ from jobs.settings import JobsSettings
 from mailstead.ops.logging import get_logger
 from mailstead.store.engine import Database
 from mailstead.store.invariants import CHECKS, check_invariants
+from mailstead.store.marks import expire_marks
 from mailstead.store.reclaim import Reclaim
 from mailstead.store.sizes import Sizes
 from mailstead.store.srs_keys import SrsKeys
@@ -44,6 +45,7 @@ def catalogue(db: Database, settings: JobsSettings, metrics: JobsMetrics) -> tup
     async def keep_retention() -> None:
         removed("tombstone", await reclaim.tombstones(timedelta(days=settings.jobs_expunged_days)))
         removed("queue", await reclaim.settled_queue(timedelta(days=settings.jobs_queue_history_days)))
+        removed("mark", await expire_marks(db))
 
     async def rotate_keys() -> None:
         removed("srs_key", await srs_keys.rotate(timedelta(days=settings.jobs_srs_key_days)))

@@ -19,7 +19,7 @@ from mailstead.ops.logging import get_logger
 from mailstead.wire.message import parse_message
 from mailstead.wire.trace import date_time
 from smtp_in import replies
-from smtp_in.arrival import Arrival, Planner
+from smtp_in.arrival import Arrival, Planner, TurnedAway
 from smtp_in.content import Budget
 from smtp_in.metrics import Metrics
 from smtp_in.placing import Placer
@@ -79,6 +79,8 @@ class Acceptor(AbstractAsyncContextManager["Acceptor"]):
         try:
             async with asyncio.timeout(self._commit_seconds):
                 reply = await asyncio.shield(commit)
+        except TurnedAway as away:
+            fault, reply = away, away.reply
         except Refused as refused:
             fault, reply = refused, replies.for_failure(refused.failure)
         except Exception as error:  # noqa: BLE001 - whatever it is, the sender tries again (promise D5)

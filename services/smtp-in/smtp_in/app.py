@@ -14,19 +14,25 @@ from mailstead.ops.listener import Listener, serve
 from mailstead.ops.sockets import StartFailed
 from mailstead.store.directory import Directory
 from mailstead.store.ingest import Ingest
+from mailstead.store.mailboxes import Mailboxes
 from mailstead.store.passwords import Passwords
+from mailstead.store.sieve_scripts import SieveScripts
+from mailstead.wire import sieve
 from mailstead.wire.sasl import MECHANISMS
 from smtp_in import replies
 from smtp_in.accept import Acceptor
 from smtp_in.content import Budget, ContentLimits
+from smtp_in.filtering import Filter
 from smtp_in.handler import Handler, Limits
 from smtp_in.metrics import Metrics
 from smtp_in.placing import Committer, Placer
 from smtp_in.policy import MailboxRules, Role
 from smtp_in.recipients import Recipients
+from smtp_in.scripts import Scripts
 from smtp_in.server import SmtpSession
 from smtp_in.session import Service
 from smtp_in.settings import Settings
+from smtp_in.sieve.plan import DAY, Bounds
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,20 +55,33 @@ async def smtp_in(settings: Settings, runtime: Runtime) -> AsyncIterator[None]:
         ingest = await stack.enter_async_context(
             Ingest(database, announce=bus.publish, max_batch=settings.ingest_batch, observe=metrics.batch)
         )
-        await stack.enter_async_context(open_ports(settings, runtime, Directory(database), ingest, budget, metrics))
+        scripts = SieveScripts(database, max_scripts=settings.sieve_max_scripts)
+        mailboxes = Mailboxes(database, bus.publish)
+        await stack.enter_async_context(
+            open_ports(settings, runtime, Directory(database), scripts, mailboxes, ingest, budget, metrics)
+        )
         yield
 
 
 @asynccontextmanager
 async def open_ports(
-    settings: Settings, runtime: Runtime, directory: Directory, committer: Committer, budget: Budget, metrics: Metrics
+    settings: Settings,
+    runtime: Runtime,
+    directory: Directory,
+    scripts: SieveScripts,
+    mailboxes: Mailboxes,
+    committer: Committer,
+    budget: Budget,
+    metrics: Metrics,
 ) -> AsyncIterator[Ports]:
     """The listeners over whatever keeps directory and messages. Leaving drains sessions first, then commits under way."""
     passwords = Passwords(directory, max_parallel=settings.password_checks)
     try:
         async with AsyncExitStack() as stack:
             recipients = Recipients(directory)
-            placer = Placer(committer, recipients)
+            filters = _filter(settings, scripts, recipients, metrics)
+            stack.callback(filters.close)
+            placer = Placer(committer, recipients, filters, mailboxes.create)
             acceptor = Acceptor(placer, budget, metrics, commit_seconds=settings.smtp_commit_seconds)
             await stack.enter_async_context(acceptor)
             handler = _handlers(settings, runtime, directory, recipients, passwords, acceptor, budget, metrics)
@@ -111,12 +130,7 @@ def _handlers(
     except ValueError as error:
         raise StartFailed(f"MAILSTEAD_SMTP_POSTMASTER: {error}") from error
 
-    rules = MailboxRules(
-        disabled=replies.for_failure(Failure.ACCOUNT_DISABLED)
-        if settings.smtp_disabled_mailbox == "refuse"
-        else replies.DISABLED_FOR_NOW,
-        full=replies.for_failure(Failure.OVER_QUOTA) if settings.smtp_full_mailbox == "later" else replies.FULL_FOR_GOOD,
-    )
+    rules = _rules(settings)
 
     def handler(name: str, role: Role) -> Handler:
         service = Service(
@@ -131,6 +145,29 @@ def _handlers(
         return Handler(service, limits, directory, recipients, passwords, acceptor, budget, metrics, postmaster, rules)
 
     return handler
+
+
+def _rules(settings: Settings) -> MailboxRules:
+    return MailboxRules(
+        disabled=replies.for_failure(Failure.ACCOUNT_DISABLED)
+        if settings.smtp_disabled_mailbox == "refuse"
+        else replies.DISABLED_FOR_NOW,
+        full=replies.for_failure(Failure.OVER_QUOTA) if settings.smtp_full_mailbox == "later" else replies.FULL_FOR_GOOD,
+    )
+
+
+def _filter(settings: Settings, scripts: SieveScripts, recipients: Recipients, metrics: Metrics) -> Filter:
+    limits = sieve.Limits(octets=settings.sieve_max_script_octets, redirects=settings.sieve_max_redirects)
+    bounds = Bounds(
+        steps=settings.sieve_max_steps,
+        actions=settings.sieve_max_actions,
+        redirects=settings.sieve_max_redirects,
+        body_octets=settings.sieve_body_octets,
+        answer_seconds=settings.sieve_vacation_days * DAY,
+        least_answer_seconds=settings.sieve_vacation_least_seconds,
+        most_seconds=settings.sieve_most_days * DAY,
+    )
+    return Filter(Scripts(scripts, limits), recipients, _rules(settings), bounds, metrics)
 
 
 @asynccontextmanager

@@ -4,9 +4,11 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from mailstead.model.failure import Failure, Refused
 from mailstead.store.passwords import AuthenticatedAccount
 from mailstead.wire.message import Parsed
-from mailstead.wire.trace import Hop
+from mailstead.wire.trace import Hop, received, return_path
+from smtp_in.replies import Reply
 from smtp_in.session import Transaction
 
 
@@ -23,6 +25,19 @@ class Arrival:
     @property
     def trace_id(self) -> str:
         return self.hop.trace_id
+
+
+class TurnedAway(Refused):
+    """A message that nobody here wants, for good; `reply` says why."""
+
+    def __init__(self, reply: Reply) -> None:
+        super().__init__(Failure.NOT_PERMITTED, reply.text)
+        self.reply = reply
+
+
+def prefix_of(arrival: Arrival, address: str, date: str) -> bytes:
+    """Our own header lines above the copy for the recipient that the client wrote as `address`."""
+    return return_path(arrival.transaction.sender.path) + received(arrival.hop, address, date)
 
 
 Planner = Callable[[Arrival, Parsed, datetime], Awaitable[Arrival]]

@@ -37,6 +37,10 @@ class Metrics:
         self._batch_seconds = Histogram(
             "mailstead_smtp_batch_seconds", "Time taken by such a transaction", buckets=SECONDS, registry=registry
         )
+        self._scripts = Counter("mailstead_sieve_runs", "Runs of Sieve scripts, by outcome", ["outcome"], registry=registry)
+        self._script_seconds = Histogram(
+            "mailstead_sieve_seconds", "Time taken by such a run", buckets=SECONDS, registry=registry
+        )
         held = Gauge("mailstead_smtp_content_octets", "Octets of messages held in memory", registry=registry)
         held.set_function(lambda: budget.held)
         self._command_counters: dict[tuple[str, str], Counter] = {}
@@ -63,6 +67,11 @@ class Metrics:
 
     def login(self, reply: Reply) -> None:
         self._logins.labels(reply.outcome).inc()
+
+    def script(self, outcome: str, seconds: float) -> None:
+        """A script has run: `done`, or `kept` where it failed and the message was kept."""
+        self._scripts.labels(outcome).inc()
+        self._script_seconds.observe(seconds)
 
     def batch(self, messages: int, seconds: float) -> None:
         """The store's report of a committed batch."""

@@ -12,6 +12,7 @@ from mailstead.store.directory import Alias, Directory, Found, Recipient
 from smtp_in.forwarding import Forwarding
 from smtp_in.replies import Reply
 from smtp_in.resolve import Asker, Resolution, Resolved
+from smtp_in.targets import Placement
 
 SECONDS = 1.0
 ENTRIES = 20_000
@@ -35,6 +36,10 @@ class Recipients:
         if isinstance(outcome, Resolved):
             return Resolved(await self._forwarding.senders_for(outcome.placements, asker.sender), outcome.is_expanded)
         return outcome
+
+    async def resent(self, placements: Sequence[Placement], sender: Address | None) -> tuple[Placement, ...]:
+        """`placements` with the senders under which they are handed on."""
+        return await self._forwarding.senders_for(placements, sender)
 
     async def find(self, address: Address) -> Found | None:
         """What stands behind one address; None where its domain is not ours."""

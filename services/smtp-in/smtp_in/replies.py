@@ -114,6 +114,7 @@ TOO_MANY_RECIPIENTS = Reply(452, "4.5.3", "Too many recipients, send the rest in
 NO_ROOM = Reply(452, "4.3.1", "Out of room for messages, try again later")
 BARE_LINE_END_IN_CONTENT = Reply(550, "5.6.11", "Bare CR or LF in the message")  # RFC 5321 §2.3.8
 LINE_TOO_LONG = Reply(500, "5.6.0", "Line in the message is too long")  # RFC 5321 §4.5.3.1.6
+REFUSED_BY_FILTER = Reply(550, "5.7.1", "Refused by the recipient's filter")  # RFC 5429 §2.1.1
 LOOP = Reply(554, "5.4.6", "Mail loop: too many Received fields")  # RFC 5321 §6.3
 
 # Replies after which the connection is closed.

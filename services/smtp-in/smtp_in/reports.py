@@ -11,7 +11,7 @@ from mailstead.model.failure import Failure
 from mailstead.model.ids import new_id, new_trace_id
 from mailstead.store.delivery import Delivery, LocalCopy, Notify, Outgoing
 from mailstead.wire.dsn import Action, Report, ReportedRecipient, render_dsn
-from mailstead.wire.message import parse_message
+from mailstead.wire.message import Parsed, parse_message
 from smtp_in import replies
 from smtp_in.replies import Reply
 from smtp_in.session import Transaction
@@ -35,11 +35,14 @@ def compose(delivery: Delivery, report: Report, reader: LocalCopy | Outgoing, *,
     whole = report.failed and return_full and delivery.size <= MAX_RETURNED  # RFC 3461 §4.3
     original = delivery.content.header + (delivery.content.body if whole else b"")
     parsed = parse_message(render_dsn(report, original, whole=whole, message_id=f"{new_id().hex}@{report.host}", now=now))
+    return replace(delivery, companions=(*delivery.companions, to_reader(parsed, reader)))
+
+
+def to_reader(parsed: Parsed, reader: LocalCopy | Outgoing) -> Delivery:
+    """A message of our own for who reads it, here or elsewhere."""
     if isinstance(reader, LocalCopy):
-        companion = Delivery(new_trace_id(), parsed, copies=(reader,))
-    else:
-        companion = Delivery(new_trace_id(), parsed, queued=(reader,))
-    return replace(delivery, companions=(*delivery.companions, companion))
+        return Delivery(new_trace_id(), parsed, copies=(reader,))
+    return Delivery(new_trace_id(), parsed, queued=(reader,))
 
 
 def _told(target: Target, gone: Set[int], now: datetime) -> Iterator[ReportedRecipient]:

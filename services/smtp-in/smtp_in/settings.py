@@ -4,12 +4,12 @@ from typing import Literal
 
 from pydantic import Field
 
-from mailstead.ops.settings import Port, ServiceSettings
+from mailstead.ops.settings import Port, ServiceSettings, SieveSettings
 
 MEBIBYTE = 1024 * 1024
 
 
-class Settings(ServiceSettings):
+class Settings(ServiceSettings, SieveSettings):
     """Ports, limits and times of SMTP ingress. A port of 0 picks a free one."""
 
     smtp_port: Port = Field(default=2525, description="Mail exchanger: mail from anybody for our own domains")
@@ -49,3 +49,21 @@ class Settings(ServiceSettings):
     )
     ingest_batch: int = Field(default=64, ge=1, le=1_000, description="Messages that share one transaction at most")
     password_checks: int = Field(default=2, ge=1, le=64, description="Passwords that are verified at the same time at most")
+    sieve_max_steps: int = Field(
+        default=20_000,
+        ge=100,
+        description="Steps of a Sieve script for one message at most, each of about 2,000 octets compared",
+    )
+    sieve_max_actions: int = Field(default=32, ge=1, le=1_000, description="Actions of a Sieve script on one message at most")
+    sieve_body_octets: int = Field(
+        default=1024 * 1024, ge=1024, description="Octets of a message's body that a Sieve script sees"
+    )
+    sieve_vacation_days: int = Field(
+        default=7, ge=1, le=90, description="Days between two vacation responses to one sender, where the script names none"
+    )
+    sieve_vacation_least_seconds: int = Field(
+        default=60, ge=1, description="Seconds between two vacation responses to one sender at least"
+    )
+    sieve_most_days: int = Field(
+        default=90, ge=31, le=3650, description="Days that responses and duplicates are remembered at most (RFC 5230, RFC 7352)"
+    )

@@ -16,11 +16,12 @@ from smtp_in.replies import Reply
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """A copy for an account. A `mailbox` that has gone by the time of filing means INBOX."""
+    """A copy for an account. A `mailbox` that has gone by the time of filing is made with `create`, else it means INBOX."""
 
     recipient: Recipient
     mailbox: str = INBOX
     flags: Flags = Flags()  # noqa: RUF009 - frozen
+    create: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,8 @@ class Relay:
 
     `via` is the address of ours that stands for this one, None where the client wrote it. `sender` then replaces the
     reverse-path, so that SPF holds at the next hop; None leaves that as it is. `is_member`: a group leads there, and what
-    becomes of it is no news to who wrote to the group.
+    becomes of it is no news to who wrote to the group. `is_redirect`: a script sends it there, which is noted in the message so
+    that it does not go round in circles.
     """
 
     address: str
@@ -38,6 +40,7 @@ class Relay:
     via: Address | None = None
     sender: str | None = None
     is_member: bool = False
+    is_redirect: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,6 +112,15 @@ async def test_what_is_past_its_time_is_removed(jobs: Jobs, owner_db: Database) 
     assert jobs.removed()["tombstone"] == EXPUNGED, "a second run finds nothing"
 
 
+async def test_marks_end_with_their_time(jobs: Jobs, filled: Account, owner_db: Database) -> None:
+    for digest, left in ((b"a", "-1 hour"), (b"b", "1 hour")):
+        sql = f"INSERT INTO sieve_marks (account_id, mark, expires_at) VALUES ($1, $2, now() + interval '{left}')"
+        await owner_db.execute("mark", sql, filled.account_id, digest.ljust(32))
+    await jobs.run("retention")
+    assert jobs.registry.get_sample_value("mailstead_removed_rows_total", {"kind": "mark"}) == 1
+    assert len(await owner_db.fetch("look", "SELECT FROM sieve_marks")) == 1
+
+
 @pytest.mark.usefixtures("filled")
 async def test_a_sound_store_is_proved_sound(jobs: Jobs) -> None:
     await jobs.run("invariants")

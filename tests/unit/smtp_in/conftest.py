@@ -18,8 +18,10 @@ from mailstead.store.aliases import Aliases
 from mailstead.store.directory import Directory
 from mailstead.store.engine import open_database
 from mailstead.store.ingest import Ingest
+from mailstead.store.mailboxes import Mailboxes
 from mailstead.store.passwords import Passwords
 from mailstead.store.provisioning import Provisioning
+from mailstead.store.sieve_scripts import SieveScripts
 from smtp_in.app import open_ports
 from smtp_in.content import Budget
 from smtp_in.metrics import Metrics
@@ -138,6 +140,8 @@ async def serve(database_urls: DatabaseUrls, authority: TestAuthority) -> AsyncI
                     settings,
                     runtime,
                     directory(Directory(database)),
+                    SieveScripts(database, max_scripts=settings.sieve_max_scripts),
+                    Mailboxes(database, lambda _: None),
                     committer(ingest),
                     budget,
                     Metrics(runtime.registry, budget),

@@ -46,6 +46,7 @@ def _listeners(ports: Ports) -> Table:
     row("SMTP from other hosts", ports.smtp, "STARTTLS", ports.observe_smtp_in)
     row("Submission", ports.submission, "STARTTLS, log-in", ports.observe_smtp_in)
     row("Submission", ports.submission_tls, "TLS, log-in", ports.observe_smtp_in)
+    row("Sieve scripts (ManageSieve)", ports.managesieve, "STARTTLS, log-in", ports.observe_smtp_in)
     row("IMAP", ports.imap, "STARTTLS", ports.observe_imap)
     row("IMAP", ports.imap_tls, "TLS", ports.observe_imap)
     row("POP3", ports.pop3, "STARTTLS", ports.observe_pop3)

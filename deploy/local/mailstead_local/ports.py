@@ -16,6 +16,7 @@ class Ports:
     smtp: int = 2525
     submission: int = 2587
     submission_tls: int = 2465
+    managesieve: int = 4190
     imap: int = 2143
     imap_tls: int = 2993
     pop3: int = 2110

@@ -38,6 +38,7 @@ SERVICES: tuple[Service, ...] = (
             "MAILSTEAD_SMTP_PORT": "smtp",
             "MAILSTEAD_SUBMISSION_PORT": "submission",
             "MAILSTEAD_SUBMISSION_TLS_PORT": "submission_tls",
+            "MAILSTEAD_MANAGESIEVE_PORT": "managesieve",
         },
     ),
     Service("delivery", "delivery", "observe_delivery"),

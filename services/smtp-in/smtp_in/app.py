@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from mailstead.model.address import Address
 from mailstead.model.failure import Failure
@@ -24,6 +25,8 @@ from smtp_in.accept import Acceptor
 from smtp_in.content import Budget, ContentLimits
 from smtp_in.filtering import Filter
 from smtp_in.handler import Handler, Limits
+from smtp_in.managesieve.replies import FULL
+from smtp_in.managesieve.server import Backend, serve_session
 from smtp_in.metrics import Metrics
 from smtp_in.placing import Committer, Placer
 from smtp_in.policy import MailboxRules, Role
@@ -42,11 +45,12 @@ class Ports:
     mx: Listener
     submission: Listener
     submissions: Listener | None
+    managesieve: Listener
 
 
 @asynccontextmanager
 async def smtp_in(settings: Settings, runtime: Runtime) -> AsyncIterator[None]:
-    """Serve mail exchanger, submission and submissions until left; leaving drains them."""
+    """Serve mail exchanger, submission, submissions and ManageSieve until left; leaving drains them."""
     budget = Budget(settings.smtp_content_budget)
     metrics = Metrics(runtime.registry, budget)
     async with AsyncExitStack() as stack:
@@ -100,7 +104,8 @@ async def open_ports(
                         implicit_tls=True,
                     )
                 )
-            yield Ports(mx, submission, submissions)
+            managesieve = await stack.enter_async_context(_listen_for_scripts(runtime, settings, scripts, passwords, metrics))
+            yield Ports(mx, submission, submissions, managesieve)
     finally:
         passwords.close()
 
@@ -157,7 +162,6 @@ def _rules(settings: Settings) -> MailboxRules:
 
 
 def _filter(settings: Settings, scripts: SieveScripts, recipients: Recipients, metrics: Metrics) -> Filter:
-    limits = sieve.Limits(octets=settings.sieve_max_script_octets, redirects=settings.sieve_max_redirects)
     bounds = Bounds(
         steps=settings.sieve_max_steps,
         actions=settings.sieve_max_actions,
@@ -167,7 +171,7 @@ def _filter(settings: Settings, scripts: SieveScripts, recipients: Recipients, m
         least_answer_seconds=settings.sieve_vacation_least_seconds,
         most_seconds=settings.sieve_most_days * DAY,
     )
-    return Filter(Scripts(scripts, limits), recipients, _rules(settings), bounds, metrics)
+    return Filter(Scripts(scripts, _script_limits(settings)), recipients, _rules(settings), bounds, metrics)
 
 
 @asynccontextmanager
@@ -187,5 +191,27 @@ async def _listen(
         implicit_tls=implicit_tls,
         max_connections=settings.smtp_max_connections,
         full=replies.TOO_MANY_CONNECTIONS.wire,
+    ) as listener:
+        yield listener
+
+
+def _script_limits(settings: Settings) -> sieve.Limits:
+    return sieve.Limits(octets=settings.sieve_max_script_octets, redirects=settings.sieve_max_redirects)
+
+
+@asynccontextmanager
+async def _listen_for_scripts(
+    runtime: Runtime, settings: Settings, scripts: SieveScripts, passwords: Passwords, metrics: Metrics
+) -> AsyncIterator[Listener]:
+    backend = Backend(settings, passwords, scripts, _script_limits(settings), metrics)
+    async with serve(
+        runtime,
+        settings,
+        name="managesieve",
+        port=settings.managesieve_port,
+        session=partial(serve_session, backend=backend),
+        implicit_tls=False,
+        max_connections=settings.managesieve_max_connections,
+        full=FULL.render(),
     ) as listener:
         yield listener

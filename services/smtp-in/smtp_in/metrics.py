@@ -41,6 +41,16 @@ class Metrics:
         self._script_seconds = Histogram(
             "mailstead_sieve_seconds", "Time taken by such a run", buckets=SECONDS, registry=registry
         )
+        self._managed = Histogram(
+            "mailstead_managesieve_command_seconds",
+            "Time from a command to its answer",
+            ["command"],
+            buckets=SECONDS,
+            registry=registry,
+        )
+        self._managing_logins = Counter(
+            "mailstead_managesieve_logins", "Attempts to log in, by outcome", ["outcome"], registry=registry
+        )
         held = Gauge("mailstead_smtp_content_octets", "Octets of messages held in memory", registry=registry)
         held.set_function(lambda: budget.held)
         self._command_counters: dict[tuple[str, str], Counter] = {}
@@ -72,6 +82,13 @@ class Metrics:
         """A script has run: `done`, or `kept` where it failed and the message was kept."""
         self._scripts.labels(outcome).inc()
         self._script_seconds.observe(seconds)
+
+    def managed(self, command: str, seconds: float) -> None:
+        """A ManageSieve command was answered."""
+        self._managed.labels(command).observe(seconds)
+
+    def managing_login(self, outcome: str) -> None:
+        self._managing_logins.labels(outcome).inc()
 
     def batch(self, messages: int, seconds: float) -> None:
         """The store's report of a committed batch."""

@@ -67,3 +67,21 @@ class Settings(ServiceSettings, SieveSettings):
     sieve_most_days: int = Field(
         default=90, ge=31, le=3650, description="Days that responses and duplicates are remembered at most (RFC 5230, RFC 7352)"
     )
+    managesieve_port: Port = Field(default=4190, description="ManageSieve with STARTTLS")
+    managesieve_max_connections: int = Field(default=1_000, ge=1, description="Connections to that port at most")
+    managesieve_login_seconds: float = Field(
+        default=60, gt=0, description="How long a ManageSieve client may be silent before it has logged in"
+    )
+    managesieve_idle_seconds: float = Field(
+        default=1_800, gt=0, description="How long it may be silent after; RFC 5804 asks for at least 1800"
+    )
+    managesieve_max_failures: int = Field(default=3, ge=1, description="Refused log-ins that end a ManageSieve connection")
+    managesieve_failure_delay: float = Field(
+        default=1,
+        ge=0,
+        le=30,
+        description="Seconds that the first refused ManageSieve log-in waits for its answer",
+    )
+    managesieve_max_errors: int = Field(
+        default=20, ge=1, description="Lines that are no command, or not now, that end a ManageSieve connection"
+    )

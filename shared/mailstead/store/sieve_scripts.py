@@ -100,7 +100,10 @@ class SieveScripts:
         return ScriptInfo(*info), text
 
     async def activate(self, account_id: int, name: str | None) -> None:
-        """Make this script the active one, or none for None. Raises Refused(NO_SUCH_SCRIPT)."""
+        """Make this script the active one, or none for None. Raises Refused(NO_SUCH_SCRIPT).
+
+        Of two that are activated at the same moment one may be refused as UNAVAILABLE.
+        """
 
         async def work(connection: Connection) -> None:
             await connection.execute(
@@ -116,12 +119,7 @@ class SieveScripts:
             if tag == "UPDATE 0":
                 raise _no_such_script(name)
 
-        try:
-            await self._database.transact("activate script", work)
-        except Refused as refused:
-            if isinstance(refused.__cause__, asyncpg.UniqueViolationError):
-                raise Refused(Failure.CONFLICT, "another script was activated at this moment") from refused
-            raise
+        await self._database.transact("activate script", work)
 
     async def delete(self, account_id: int, name: str) -> None:
         """Raises Refused: NO_SUCH_SCRIPT, or IN_USE for the active one (RFC 5804 §2.10)."""

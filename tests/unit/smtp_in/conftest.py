@@ -82,6 +82,10 @@ class Served:
     def submissions(self) -> int:
         return self.listeners["submissions"].port
 
+    @property
+    def managesieve(self) -> int:
+        return self.listeners["managesieve"].port
+
     async def query(self, sql: str, *arguments: object) -> list[Any]:
         """As the owner of the schema, who may look at everything."""
         connection = await asyncpg.connect(self.urls.owner)
@@ -124,6 +128,8 @@ async def serve(database_urls: DatabaseUrls, authority: TestAuthority) -> AsyncI
                     "smtp_port": 0,
                     "submission_port": 0,
                     "submission_tls_port": 0,
+                    "managesieve_port": 0,
+                    "managesieve_failure_delay": 0,
                     "tls_certificate": authority.certificate,
                     "tls_key": authority.key,
                     "drain_seconds": 5,
@@ -148,7 +154,12 @@ async def serve(database_urls: DatabaseUrls, authority: TestAuthority) -> AsyncI
                 )
             )
             assert ports.submissions is not None
-            listeners = {"mx": ports.mx, "submission": ports.submission, "submissions": ports.submissions}
+            listeners = {
+                "mx": ports.mx,
+                "submission": ports.submission,
+                "submissions": ports.submissions,
+                "managesieve": ports.managesieve,
+            }
             return Served(runtime, budget, listeners, database_urls)
 
         yield start

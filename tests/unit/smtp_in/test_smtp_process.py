@@ -29,6 +29,7 @@ async def process(served: Any, authority: TestAuthority, mx: int, submissions: i
         "MAILSTEAD_SMTP_PORT": str(mx),
         "MAILSTEAD_SUBMISSION_PORT": "0",
         "MAILSTEAD_SUBMISSION_TLS_PORT": str(submissions),
+        "MAILSTEAD_MANAGESIEVE_PORT": "0",
         "MAILSTEAD_TLS_CERTIFICATE": str(authority.certificate),
         "MAILSTEAD_TLS_KEY": str(authority.key),
         "MAILSTEAD_DRAIN_SECONDS": "20",

@@ -6,6 +6,7 @@ smtp-in:
     - {name: smtp, port: 25, container: 2525}
     - {name: submission, port: 587, container: 2587}
     - {name: submissions, port: 465, container: 2465}
+    - {name: managesieve, port: 4190, container: 4190}
   metric: mailstead_connections_open
 delivery:
   observe: 9102

@@ -7,13 +7,16 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from imap.grammar.fetch import Attribute, FetchItem, Part, Section
+from imap.dialect import Dialect
+from imap.grammar.fetch import Attribute, Binary, FetchItem, Part, Section
 from imap.response import date_time, flag_list, flags
 from mailstead.store.flag_changes import FlagRow
 from mailstead.store.messages import Summary, Want
 from mailstead.wire.bodystructure import render_body
 from mailstead.wire.headers import select_fields
+from mailstead.wire.imap_strings import quoted_or_literal
 from mailstead.wire.mime import Part as MimePart
+from mailstead.wire.structure import find as find_part
 from mailstead.wire.structure import section as find_section
 from mailstead.wire.structure import unpack
 
@@ -38,18 +41,31 @@ class Extent:
     fields: Section | None = None
 
 
-Located = Octets | Extent | None
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """A part that lies at [start, stop) of BODY[] in this Content-Transfer-Encoding, which is to be undone."""
+
+    start: int
+    stop: int
+    encoding: str
+    item: Binary
+
+
+Located = Octets | Extent | Encoded | None
 """None: the message has no such part."""
 
 
 class Head(Generic[Row]):
-    """Writes `* n FETCH (UID 1 FLAGS ()` of a row: all but sections and the closing parenthesis."""
+    """Writes `* n FETCH (UID 1 FLAGS ()` of a row: all but sections and the closing parenthesis.
+
+    `word` is FETCH, or UIDFETCH where `n` is a UID (RFC 9586 §3.3).
+    """
 
     __slots__ = ("_columns", "_template", "empty")
 
-    def __init__(self, columns: Columns[Row], attributes: Iterable[Attribute]) -> None:
+    def __init__(self, columns: Columns[Row], attributes: Iterable[Attribute], word: bytes) -> None:
         named = [(attribute.value, *columns[attribute]) for attribute in attributes]
-        self._template = b"* %d FETCH (" + b" ".join([name + b" " + form for name, form, _ in named])
+        self._template = b"* %d " + word + b" (" + b" ".join([name + b" " + form for name, form, _ in named])
         self._columns = tuple(column for _, _, column in named)
         self.empty = not named
 
@@ -63,9 +79,10 @@ class FetchPlan:
 
     want: Want
     attributes: tuple[Attribute, ...]
-    sections: tuple[Section, ...]
+    sections: tuple[Section | Binary, ...]
     head: Head[Summary]
     head_with_flags: Head[Summary]  # for messages whose flags this FETCH has changed
+    word: bytes
 
     @property
     def flags_only(self) -> bool:
@@ -74,7 +91,7 @@ class FetchPlan:
 
     @property
     def light_head(self) -> Head[FlagRow]:
-        return Head(_LIGHT, self.attributes)
+        return Head(_LIGHT, self.attributes, self.word)
 
     @property
     def marks_seen(self) -> bool:
@@ -84,7 +101,9 @@ class FetchPlan:
     @property
     def reads_bodies(self) -> bool:
         """Whether octets beyond the header are wanted."""
-        return any(section.numbers or section.part in (Part.ALL, Part.TEXT) for section in self.sections)
+        return any(
+            isinstance(section, Binary) or section.numbers or section.part in (Part.ALL, Part.TEXT) for section in self.sections
+        )
 
 
 def _body(row: Summary) -> bytes:
@@ -105,23 +124,28 @@ _COLUMNS: Columns[Summary] = {
     Attribute.ENVELOPE: (b"%b", lambda row: row.envelope or b"NIL"),
     Attribute.BODYSTRUCTURE: (b"%b", lambda row: row.bodystructure or b"NIL"),
     Attribute.BODY: (b"%b", _body),
+    Attribute.EMAILID: (b"(M%b)", lambda row: row.email_id.hex.encode()),
+    Attribute.THREADID: (b"(T%b)", lambda row: row.thread_id.hex.encode()),
+    Attribute.SAVEDATE: (b"%b", lambda row: date_time(row.saved_at)),
+    Attribute.PREVIEW: (b"%b", lambda row: quoted_or_literal((row.preview or "").encode())),
 }
 _WANTS = {
     Attribute.ENVELOPE: Want.ENVELOPE,
     Attribute.BODYSTRUCTURE: Want.BODYSTRUCTURE,
     Attribute.BODY: Want.STRUCTURE,
+    Attribute.PREVIEW: Want.PREVIEW,
 }
 
 
-def plan(items: Iterable[FetchItem], *, by_uid: bool, modseq: bool, flags_with_modseq: bool) -> FetchPlan:
+def plan(items: Iterable[FetchItem], dialect: Dialect, *, by_uid: bool, modseq: bool) -> FetchPlan:
     """`by_uid`: answers to UID FETCH carry the UID (RFC 9051 §6.4.9). `modseq`: all carry the modseq (RFC 7162 §3.1.4.1).
 
-    `flags_with_modseq`: those whose flags change by being read carry it with their flags (§3.2).
+    To clients of CONDSTORE, those whose flags change by being read carry it with their flags (§3.2).
     """
     items = tuple(items)
     found = dict.fromkeys(item for item in items if isinstance(item, Attribute))
-    sections = tuple(item for item in items if isinstance(item, Section))
-    if by_uid:
+    sections = tuple(item for item in items if not isinstance(item, Attribute))
+    if (by_uid or (dialect.qresync and Attribute.FLAGS in found)) and not dialect.uid_only:  # RFC 7162 §3.2.4
         found = {Attribute.UID: None, **found}
     if modseq:
         found[Attribute.MODSEQ] = None
@@ -131,19 +155,22 @@ def plan(items: Iterable[FetchItem], *, by_uid: bool, modseq: bool, flags_with_m
     for section in sections:
         want |= _section_want(section)
     with_flags = {**found, Attribute.FLAGS: None}
-    if flags_with_modseq:
+    if dialect.condstore:
         with_flags[Attribute.MODSEQ] = None
-    return FetchPlan(want, tuple(found), sections, Head(_COLUMNS, found), Head(_COLUMNS, with_flags))
+    word = b"UIDFETCH" if dialect.uid_only else b"FETCH"
+    return FetchPlan(want, tuple(found), sections, Head(_COLUMNS, found, word), Head(_COLUMNS, with_flags, word), word)
 
 
-def _section_want(section: Section) -> Want:
-    if section.numbers:
+def _section_want(section: Section | Binary) -> Want:
+    if isinstance(section, Binary) or section.numbers:
         return Want.STRUCTURE
     return Want.HEADER if section.part in (Part.HEADER, Part.FIELDS, Part.FIELDS_NOT) else Want.NOTHING
 
 
-def locate(section: Section, row: Summary) -> Located:
+def locate(section: Section | Binary, row: Summary) -> Located:
     """Where the octets of `section` are, its partial range applied where that can be done here."""
+    if isinstance(section, Binary):
+        return _binary(section, row)
     if section.numbers:
         return _within(section, row, unpack(row.structure or b""))
     if section.part is Part.ALL:
@@ -160,6 +187,16 @@ def _within(section: Section, row: Summary, structure: MimePart) -> Located:
         return None
     start, stop = len(row.prefix) + span.start, len(row.prefix) + span.end
     return Extent(start, stop, section) if fields else _clip(section, start, stop)
+
+
+def _binary(item: Binary, row: Summary) -> Located:
+    if not item.numbers:
+        return Encoded(0, row.size, "binary", item)
+    part = find_part(unpack(row.structure or b""), item.numbers)
+    if part is None:
+        return None
+    encoding = "binary" if part.parts or part.message else part.encoding  # RFC 2045 §6.4: these have none
+    return Encoded(len(row.prefix) + part.body.start, len(row.prefix) + part.body.end, encoding, item)
 
 
 def _clip(section: Section, start: int, stop: int) -> Extent:

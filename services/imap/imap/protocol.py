@@ -16,13 +16,14 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from imap.grammar import requests as ask
-from imap.grammar.command import UnknownCharset, append_head, parse, tag_of
+from imap.grammar.command import UnknownCharset, append_head, next_append, parse, tag_of
 from imap.grammar.scanner import BadSyntax
 
+MAX_OPTIONS = 8 * 1024  # octets of flags and date between two messages of one APPEND
 MAX_SKIPPED = 64 * 1024 * 1024  # octets of one refused command that are read and thrown away
 
-_LITERAL_AT_END = re.compile(rb"\{(\d{1,10})(\+?)\}\r?\n\Z")
-_LONGEST_LITERAL_HEAD = 16  # octets that the pattern above can match
+_LITERAL_AT_END = re.compile(rb"(~?)\{(\d{1,10})(\+?)\}\r?\n\Z")  # with `~`, a literal8 (RFC 3516 §5)
+_LONGEST_LITERAL_HEAD = 17  # octets that the pattern above can match
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +50,17 @@ class NeedContinuation:
 
 @dataclass(frozen=True, slots=True)
 class MessageBegins:
-    """An APPEND up to its message. A synchronizing one waits for `accept_message` or `refuse_message`."""
+    """An APPEND or REPLACE up to its message. A synchronizing one waits for `accept_message` or `refuse_message`.
+
+    `further`: another message of the same APPEND (RFC 3502).
+    """
 
     tag: bytes
-    request: ask.Append
+    request: ask.Append | ask.Replace
     size: int
     synchronizing: bool
+    binary: bool  # NUL may be in it
+    further: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,11 +114,25 @@ class _Mode(Enum):
 class Protocol:
     """One connection's input."""
 
-    __slots__ = ("_buffer", "_direct", "_left", "_mode", "_refusal", "_searched", "_segment", "_skipped", "limits")
+    __slots__ = (
+        "_appending",
+        "_buffer",
+        "_direct",
+        "_left",
+        "_mode",
+        "_refusal",
+        "_searched",
+        "_segment",
+        "_skipped",
+        "limits",
+        "utf8",
+    )
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
+        self.utf8 = False  # mailbox names are UTF-8 from here on
         self._buffer = bytearray()
+        self._appending: tuple[bytes, ask.Append] | None = None  # the APPEND that more messages may follow
         self._direct = b""  # octets of a message that need not pass through the buffer
         self._mode = _Mode.LINE
         self._segment = 0  # where the line that is being collected begins; literals before it are complete
@@ -191,39 +211,49 @@ class Protocol:
         end += 1
         literal = _LITERAL_AT_END.search(self._buffer, max(self._segment, end - _LONGEST_LITERAL_HEAD), end)
         if literal is not None:
-            return self._literal(literal.start(), end, int(literal[1]), not literal[2])
+            return self._literal(literal, end)
         line = bytes(self._buffer[:end])
         self._forget(end)
         if not line.strip():
             return self.next_event()  # an empty line is no command, and no reason to complain
         try:
-            return Command(*parse(line))
+            return Command(*parse(line, utf8=self.utf8))
         except BadSyntax as error:
             return BadCommand(tag_of(line), error.text, isinstance(error, UnknownCharset))
 
-    def _literal(self, start: int, end: int, size: int, synchronizing: bool) -> Event | None:
-        """A line that ends by announcing a literal of `size` octets, from `start` to `end`."""
+    def _literal(self, literal: re.Match[bytes], end: int) -> Event | None:
+        """A line that ends by announcing a literal, at `end`."""
+        binary, size, synchronizing = bool(literal[1]), int(literal[2]), not literal[3]
+        head = bytes(self._buffer[: literal.start()])
+        del literal  # it holds the buffer
         try:
-            message = append_head(bytes(self._buffer[:start]))
+            message = append_head(head, utf8=self.utf8)
         except BadSyntax as error:
             return self._refuse_literal(BadCommand(self._tag(), error.text), end, size, synchronizing)
         if message is not None and self.limits.message:
             if size > self.limits.message:
                 return self._refuse_literal(TooBig(message[0]), end, size, synchronizing)
-            self._forget(end)
-            self._left = size
-            self._mode = _Mode.DECIDING if synchronizing else _Mode.MESSAGE if size else _Mode.TAIL
-            return MessageBegins(*message, size, synchronizing)
+            self._appending = (message[0], message[1]) if isinstance(message[1], ask.Append) else None
+            return self._announce(MessageBegins(*message, size, synchronizing, binary), end)
+        if binary:
+            return self._refuse_literal(BadCommand(self._tag(), "only a message can be a literal8"), end, size, synchronizing)
         if size > self.limits.literal or end + size > self.limits.command:
             return self._refuse_literal(BadCommand(self._tag(), "literal too large"), end, size, synchronizing)
         self._segment, self._searched, self._left = end, end + size, size
         self._mode = _Mode.LITERAL
         return NeedContinuation() if synchronizing else self.next_event()
 
+    def _announce(self, begins: MessageBegins, end: int) -> MessageBegins:
+        self._forget(end)
+        self._left = begins.size
+        self._mode = _Mode.DECIDING if begins.synchronizing else _Mode.MESSAGE if begins.size else _Mode.TAIL
+        return begins
+
     def _refuse_literal(self, refusal: Event, end: int, size: int, synchronizing: bool) -> Event | None:
         """A client that waits for `+` is told at once; one that does not wait sends the literal all the same (RFC 7888 §4)."""
         self._forget(end)
         if synchronizing:
+            self._mode = _Mode.LINE
             return refusal
         self._begin_skipping(refusal, size)
         return self.next_event()
@@ -250,7 +280,28 @@ class Protocol:
             return MessageEnds()
         if not self._buffer or self._buffer == b"\r":
             return None
-        self._begin_skipping(BadCommand(None, "only one message can be appended by one command"), 0)
+        end = self._buffer.find(b"\n") + 1
+        if not end and len(self._buffer) <= MAX_OPTIONS:
+            return None
+        return self._next_message(end) if end else self._refuse_rest("command too long")
+
+    def _next_message(self, end: int) -> Event | None:
+        """The line behind a message, up to `end`, that announces another one."""
+        literal = _LITERAL_AT_END.search(bytes(self._buffer[max(0, end - _LONGEST_LITERAL_HEAD) : end]))
+        if self._appending is None or literal is None:
+            return self._refuse_rest("a message is followed by another one or by the end of the line")
+        tag, before = self._appending
+        size, synchronizing = int(literal[2]), not literal[3]
+        try:
+            request = next_append(bytes(self._buffer[: end - len(literal[0])]), before.mailbox)
+        except BadSyntax as error:
+            return self._refuse_literal(BadCommand(tag, error.text), end, size, synchronizing)
+        if size > self.limits.message:
+            return self._refuse_literal(TooBig(tag), end, size, synchronizing)
+        return self._announce(MessageBegins(tag, request, size, synchronizing, bool(literal[1]), True), end)
+
+    def _refuse_rest(self, text: str) -> Event | None:
+        self._begin_skipping(BadCommand(self._appending[0] if self._appending else None, text), 0)
         return self.next_event()
 
     # ---- what is refused
@@ -279,8 +330,8 @@ class Protocol:
             return True, None
         literal = _LITERAL_AT_END.search(bytes(self._buffer[max(0, end - _LONGEST_LITERAL_HEAD) : end]))
         self._drop(end)
-        if literal is not None and literal[2]:
-            self._left = int(literal[1])
+        if literal is not None and literal[3]:
+            self._left = int(literal[2])
             self._mode = _Mode.SKIP_LITERAL
             return False, None
         refusal, self._refusal = self._refusal, None

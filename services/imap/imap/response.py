@@ -6,14 +6,19 @@ from datetime import datetime
 from enum import Enum
 from functools import lru_cache
 
+from imap.dialect import Dialect
 from imap.view import Exists, Expunged, FlagsChanged, Untagged
 from mailstead.model.flags import SYSTEM_NAMES, Flags, SystemFlag
 from mailstead.model.sequence_set import SequenceSet
+from mailstead.store.flag_changes import FlagRow
 
 _MONTHS = (b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec")
 _SYSTEM_FLAGS = tuple(
     " ".join(name for flag, name in SYSTEM_NAMES.items() if number & flag).encode() for number in range(2 * max(SystemFlag))
 )
+
+
+_ALL_FLAGS = 2 * max(SystemFlag) - 1
 
 
 class Status(Enum):
@@ -65,6 +70,13 @@ def flags(value: Flags) -> bytes:
     return flag_list(value.system, value.keywords)
 
 
+def keyword_lines(keywords: Iterable[str], *, read_only: bool) -> bytes:
+    """FLAGS and PERMANENTFLAGS: what there is, and that a client may make keywords of its own (RFC 9051 §7.1, §7.3.1)."""
+    known = flag_list(_ALL_FLAGS, sorted(keywords))
+    permanent = b"()" if read_only else known[:-1] + b" \\*)"
+    return b"* FLAGS %b\r\n* OK [PERMANENTFLAGS %b] these can be changed\r\n" % (known, permanent)
+
+
 def date_time(moment: datetime) -> bytes:
     """`date-time` in UTC, which is how the store gives it."""
     return b'"%2d-%b-%04d %02d:%02d:%02d +0000"' % (
@@ -93,19 +105,38 @@ def uid_set_in_order(uids: Iterable[int]) -> str:
     return ",".join(str(a) if a == b else f"{a}:{b}" for a, b in spans)
 
 
-def untagged(items: Iterable[Untagged], *, modseq: bool) -> bytes:
-    """Unsolicited data; with `modseq` for clients that have enabled CONDSTORE (RFC 7162 §3.2)."""
+def untagged(items: Iterable[Untagged], dialect: Dialect) -> bytes:
+    """Unsolicited data, as this client reads it."""
     lines: list[bytes] = []
     for item in items:
         match item:
+            case Expunged(_, uids) if dialect.qresync or dialect.uid_only:  # RFC 7162 §3.2.10, RFC 9586 §3.4
+                lines.append(vanished(uids))
             case Expunged(numbers):
                 lines += [b"* %d EXPUNGE\r\n" % number for number in numbers]
             case Exists(messages):
                 lines.append(b"* %d EXISTS\r\n" % messages)
             case FlagsChanged(rows):
-                lines += [
-                    b"* %d FETCH (UID %d FLAGS %b%b)\r\n"
-                    % (number, row.uid, flags(row.flags), b" MODSEQ (%d)" % row.modseq if modseq else b"")
-                    for number, row in rows
-                ]
+                lines += [flags_line(number, row, dialect, uid=True) for number, row in rows]
     return b"".join(lines)
+
+
+def flags_line(number: int, row: FlagRow, dialect: Dialect, *, uid: bool, silent: bool = False) -> bytes:
+    """What the flags of a message are now; with `silent` only its modseq is told (RFC 7162 §3.1.3)."""
+    words = [b"UID %d" % row.uid] if (uid or dialect.qresync) and not dialect.uid_only else []  # RFC 7162 §3.2.4
+    if not silent:
+        words.append(b"FLAGS " + flags(row.flags))
+    if dialect.condstore:
+        words.append(b"MODSEQ (%d)" % row.modseq)
+    return fetch_word(number, row.uid, dialect) + b" (%b)\r\n" % b" ".join(words)
+
+
+def fetch_word(number: int, uid: int, dialect: Dialect) -> bytes:
+    """How an answer to FETCH begins: by number, or by UID where there are no numbers (RFC 9586 §3.3)."""
+    return b"* %d UIDFETCH" % uid if dialect.uid_only else b"* %d FETCH" % number
+
+
+def vanished(uids: Iterable[int] | SequenceSet, *, earlier: bool = False) -> bytes:
+    """RFC 7162 §3.2.10; with `earlier` for what was gone before the client asked."""
+    told = uids if isinstance(uids, SequenceSet) else SequenceSet.of(uids)
+    return f"* VANISHED {'(EARLIER) ' if earlier else ''}{told}\r\n".encode()

@@ -152,6 +152,7 @@ class _Server:
                 await session.send(CONTINUE)
             case TooBig(tag):
                 limit = session.backend.settings.imap_max_message
+                self._drop_upload()
                 await session.send(no(f"a message has at most {limit} octets", "TOOBIG").render(tag))
             case BadCommand():
                 await self._bad(event)
@@ -162,23 +163,18 @@ class _Server:
         """A client that waits for `+` learns before it sends that there is no mailbox; one that does not wait is heard out."""
         session = self.session
         session.tag = event.tag
-        upload = append.Upload(event.tag, event.request, event.size)
-        try:
-            if event.synchronizing:
-                await append.begin(session, event.request, event.size)
-            else:
-                append.reserve(session, event.size)
-        except Refused as refused:
-            upload.refusal = refused
-        if not event.synchronizing:
-            self.upload = upload
-        elif upload.refusal is None:
-            self.upload = upload
+        if not event.further or self.upload is None:
+            self.upload = append.Upload(event.tag, event.request)
+        upload = self.upload
+        waits = event.synchronizing
+        await append.begin(session, upload, event.request, event.size, binary=event.binary, waits=waits)
+        if waits and upload.refusal is None:
             session.protocol.accept_message()
             await session.send(CONTINUE)
-        else:
+        elif waits:
             session.protocol.refuse_message()
             await self._answer(event.tag, event.request, append.finish(session, upload))
+            self._drop_upload()
 
     def _drop_upload(self) -> None:
         upload, self.upload = self.upload, None
@@ -226,7 +222,7 @@ class _Server:
             reply = await work
         except Bad as error:
             self._count_bad()
-            return bad(str(error))
+            return bad(str(error), error.code)
         except TryCreate as refused:
             return refused.reply
         except Refused as refused:

@@ -4,10 +4,12 @@ Unsolicited data leaves in `catch_up` and nowhere else; the server calls it once
 gathered and leaves when enough came together, or when the client waits for it.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NoReturn
 
 from imap import response
+from imap.dialect import Dialect
 from imap.metrics import ImapMetrics
 from imap.protocol import BadCommand, Protocol
 from imap.settings import ImapSettings
@@ -17,7 +19,7 @@ from mailstead.bus import Watch, Watcher
 from mailstead.model.failure import Failure, Refused
 from mailstead.ops.connection import Connection
 from mailstead.store.changes import Changes
-from mailstead.store.flag_changes import StoreResult
+from mailstead.store.flag_changes import FlagRow, StoreResult
 from mailstead.store.ingest import Ingest
 from mailstead.store.mailboxes import Mailboxes, Opened
 from mailstead.store.messages import Messages
@@ -75,6 +77,10 @@ class Sessions:
 class Bad(Exception):
     """The command cannot be meant as it stands: a tagged BAD with this text."""
 
+    def __init__(self, text: str, code: str = "") -> None:
+        super().__init__(text)
+        self.code = code
+
 
 class BrokenOff(Exception):
     """A literal that was announced cannot be finished: nothing can follow it, the connection is cut."""
@@ -99,10 +105,11 @@ class Session:
     protocol: Protocol
     state: State = field(default_factory=NotAuthenticated)
     tag: bytes = b""  # of the command at work
-    condstore: bool = False  # the client has enabled CONDSTORE (RFC 7162 §3.1): flags are told with their modseq
+    dialect: Dialect = field(default_factory=Dialect)
     watch: Watch | None = None
     stale: bool = False  # the selected mailbox may have changed since the view was brought up to date
     idling: bool = False
+    keywords: set[str] = field(default_factory=set)  # that the client was told of in FLAGS
     told: set[int] = field(default_factory=set)  # modseqs of own flag changes, see View.apply
     waiting: list[bytes] = field(default_factory=list)
     waiting_size: int = 0
@@ -134,6 +141,7 @@ class Session:
         self.state = advance(self.state, Event.OPENED, selected)
         self.watch = self.backend.watcher.watch(self.account.account_id, mailbox.mailbox_id, view.modseq, self.wake)
         self.stale = False
+        self.keywords = set(opened.keywords)
         return selected
 
     def leave_mailbox(self) -> None:
@@ -171,6 +179,14 @@ class Session:
                 self.told.add(result.modseq)
             self.stale = True
 
+    def new_keywords(self, rows: Iterable[FlagRow]) -> bytes:
+        """What to tell of keywords that the client has not heard of, before it meets them on a message (RFC 9051 §7.3.1)."""
+        new = {keyword for row in rows for keyword in row.flags.keywords} - self.keywords
+        if not new:
+            return b""
+        self.keywords |= new
+        return response.keyword_lines(self.keywords, read_only=self.selected.read_only)
+
     async def catch_up(self, *, expunge: bool, look: bool = False) -> None:
         """Tell the client what changed in its mailbox, if anything may have; with `look`, find out.
 
@@ -196,9 +212,9 @@ class Session:
             untagged = view.apply(delta, expunge=expunge, told=self.told)
             if self.watch is not None:
                 self.watch.seen(view.modseq)
-            await self.send(response.untagged(untagged, modseq=self.condstore))
+            await self.send(self.new_keywords(delta.changed) + response.untagged(untagged, self.dialect))
         elif expunge and (released := view.release()):
-            await self.send(response.untagged([released], modseq=self.condstore))
+            await self.send(response.untagged([released], self.dialect))
         self.told.clear()
 
     # ---- octets

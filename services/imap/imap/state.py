@@ -109,12 +109,12 @@ ALLOWED: dict[type[State], frozenset[type[ask.Request]]] = {
     NotAuthenticated: _ANYWHERE | {ask.StartTls, ask.Login, ask.Authenticate},
     Authenticated: _LOGGED_IN,
     Selected: _LOGGED_IN
-    | {ask.Check, ask.Close, ask.Copy, ask.Expunge, ask.Fetch, ask.Move, ask.Search, ask.Store, ask.Unselect},
+    | {ask.Check, ask.Close, ask.Copy, ask.Expunge, ask.Fetch, ask.Move, ask.Replace, ask.Search, ask.Store, ask.Unselect},
     LoggedOut: frozenset(),
 }
 
 
-_ALWAYS_LOOK = (ask.Noop, ask.Check, ask.Expunge, ask.Move, ask.Idle)
+_ALWAYS_LOOK = (ask.Noop, ask.Check, ask.Move, ask.Idle)
 
 
 def may_tell_expunge(request: ask.Request) -> bool:

@@ -17,9 +17,13 @@ from mailstead.store.flag_changes import FlagRow
 
 @dataclass(frozen=True, slots=True)
 class Expunged:
-    """Untagged EXPUNGE, in the order in which they are to be sent: each number counts after the ones before are gone."""
+    """Untagged EXPUNGE, in the order in which they are to be sent: each number counts after the ones before are gone.
+
+    `uids` are those of the same messages, for clients that want VANISHED.
+    """
 
     numbers: tuple[int, ...]
+    uids: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +120,7 @@ class View:
         self.withheld.update(uid for uid in delta.vanished if self.number_of(uid) is not None)
         arrived = [row.uid for row in delta.arrived]
         if expunge and self.withheld:
-            untagged.append(Expunged(tuple(self._remove())))
+            untagged.append(self._remove())
         if arrived:
             self.uids.extend(arrived)
             # Only then: an EXISTS that merely repeats what EXPUNGE said sends some clients into a loop.
@@ -131,12 +135,13 @@ class View:
 
     def release(self) -> Expunged | None:
         """What was withheld, now that EXPUNGE may be sent."""
-        return Expunged(tuple(self._remove())) if self.withheld else None
+        return self._remove() if self.withheld else None
 
-    def _remove(self) -> list[int]:
+    def _remove(self) -> Expunged:
         """Highest first, so that no number counts on the ones before: one message costs one bisection."""
         numbers = sorted((number for uid in self.withheld if (number := self.number_of(uid)) is not None), reverse=True)
         self.withheld.clear()
+        gone_uids = tuple(self.uids[number - 1] for number in numbers)
         if len(numbers) == len(self.uids):
             self.uids = array("I")
         elif len(numbers) > 64:
@@ -145,4 +150,4 @@ class View:
         else:
             for number in numbers:
                 del self.uids[number - 1]
-        return numbers
+        return Expunged(tuple(numbers), gone_uids)

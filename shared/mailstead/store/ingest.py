@@ -5,20 +5,24 @@ locked elsewhere ride in the next batch, and a batch that fails is bisected unti
 """
 
 import asyncio
+import dataclasses
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from types import TracebackType
 from uuid import UUID
 
+from mailstead.events import MailboxChanged
 from mailstead.model.failure import Failure, Refused
 from mailstead.model.ids import new_id
 from mailstead.store.delivery import Announce, Delivery, Receipt
 from mailstead.store.engine import Connection, Database, is_outage
 from mailstead.store.filing import Outcome, file_batch, stage
+from mailstead.store.mailbox_row import Counters, advance, lock_by_id
 from mailstead.store.tenant_keys import TenantKeys
+from mailstead.store.tombstones import Reason, bury
 
 STAGE_ABOVE = 1024 * 1024  # octets; larger bodies go to the database ahead of their batch
 STAGE_STEP = 4 * 1024 * 1024  # octets in one short transaction
@@ -27,6 +31,9 @@ LOCKED_PAUSE = 0.02  # seconds before locked deliveries are tried again when not
 
 ObserveBatch = Callable[[int, float], None]
 """Called with the number of deliveries of a committed batch and the seconds it took."""
+
+Staged = dict[tuple[int, int], UUID]
+"""Blobs whose chunks are there already, by (index of the delivery, tenant)."""
 
 
 @dataclass(slots=True, eq=False)
@@ -88,7 +95,7 @@ class Ingest(AbstractAsyncContextManager["Ingest"]):
         if len(delivery.content.body) > STAGE_ABOVE:
             self._staging += 1
             try:
-                await self._stage(waiting)
+                waiting.staged = await self._stage(delivery)
             finally:
                 self._staging -= 1
                 self._arrived.set()
@@ -96,14 +103,64 @@ class Ingest(AbstractAsyncContextManager["Ingest"]):
         self._arrived.set()
         return await waiting.done
 
-    async def _stage(self, waiting: _Waiting) -> None:
-        body = memoryview(waiting.delivery.content.body)
-        for tenant_id in waiting.delivery.tenants:
+    async def deliver_together(self, deliveries: Sequence[Delivery]) -> list[Receipt]:
+        """All of them or none, in a transaction of their own (RFC 3502 §6.3.11). Raises as `deliver` does."""
+        return await self._together(deliveries, lambda connection, staged: self._all(connection, deliveries, staged))
+
+    async def replace(self, delivery: Delivery, source_id: int, uid: int, target_id: int, *, actor: str) -> Receipt:
+        """File `delivery`, whose one copy goes to the mailbox `target_id`, and expunge a message of the same account, or neither.
+
+        RFC 8508 §3.1. Raises as `deliver` does, and NO_SUCH_MESSAGE when the message is gone.
+        """
+        account_id = delivery.copies[0].account_id
+
+        async def work(connection: Connection, staged: Staged) -> list[Receipt]:
+            await lock_by_id(connection, account_id, source_id, target_id)
+            receipts = await self._all(connection, [delivery], staged)
+            (source,) = await lock_by_id(connection, account_id, source_id)
+            modseq = source.highest_modseq + 1
+            buried = await bury(connection, source, [uid], modseq, actor=actor, reason=Reason.REPLACE)
+            if not buried.uids:
+                raise Refused(Failure.NO_SUCH_MESSAGE, f"UID {uid} is gone")
+            await advance(connection, source, modseq, Counters(), buried.counters)
+            told = MailboxChanged(account_id, source_id, source.highest_modseq, modseq)
+            return [dataclasses.replace(receipts[0], events=(*receipts[0].events, told))]
+
+        (receipt,) = await self._together([delivery], work)
+        return receipt
+
+    async def _together(
+        self, deliveries: Sequence[Delivery], work: Callable[[Connection, Staged], Awaitable[list[Receipt]]]
+    ) -> list[Receipt]:
+        staged: Staged = {}
+        for n, delivery in enumerate(deliveries):
+            if len(delivery.content.body) > STAGE_ABOVE:
+                blobs = await self._stage(delivery)
+                staged |= {(n, tenant_id): blob_id for tenant_id, blob_id in blobs.items()}
+        receipts = await self._database.transact("file together", lambda connection: work(connection, staged))
+        for receipt in receipts:
+            self._announce(receipt.events)
+        return receipts
+
+    async def _all(self, connection: Connection, deliveries: Sequence[Delivery], staged: Staged) -> list[Receipt]:
+        outcomes = await file_batch(connection, deliveries, self._keys, staged=staged, wait_for_locks=True)
+        receipts = [outcome for outcome in outcomes if isinstance(outcome, Receipt)]
+        for outcome in outcomes:
+            if isinstance(outcome, Refused):
+                raise outcome
+        return receipts
+
+    async def _stage(self, delivery: Delivery) -> dict[int, UUID]:
+        """Keep its body ahead of it in short transactions (promise S3): the blob for each tenant."""
+        body = memoryview(delivery.content.body)
+        staged: dict[int, UUID] = {}
+        for tenant_id in delivery.tenants:
             blob_id, number = new_id(), 0
             for at in range(0, len(body), STAGE_STEP):
                 async with self._database.transaction("stage body") as connection:
                     number = await stage(connection, tenant_id, blob_id, number, body[at : at + STAGE_STEP])
-            waiting.staged[tenant_id] = blob_id
+            staged[tenant_id] = blob_id
+        return staged
 
     async def _commit_batches(self) -> None:
         while True:

@@ -31,6 +31,7 @@ class Want(IntFlag):
     BODYSTRUCTURE = 2
     STRUCTURE = 4
     HEADER = 8
+    PREVIEW = 16
 
 
 @dataclass(slots=True)
@@ -54,6 +55,7 @@ class Summary:
     bodystructure: bytes | None
     structure: bytes | None
     content_header: bytes | None
+    preview: str | None
 
     @property
     def flags(self) -> Flags:
@@ -98,7 +100,7 @@ _ADDRESSED = """(
         ) AS m"""
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=32)
 def _summaries_sql(want: Want) -> str:
     def column(flag: Want, name: str) -> str:
         return name if want & flag else "NULL"
@@ -114,7 +116,7 @@ def _summaries_sql(want: Want) -> str:
         SELECT m.uid, m.modseq, m.flags, m.keywords, m.internal_date, m.saved_at, m.size, m.email_id, e.thread_id, e.tenant_id,
                e.blob_id, e.prefix, e.header_size, {column(Want.ENVELOPE, "e.envelope")},
                {column(Want.BODYSTRUCTURE, "e.bodystructure")}, {column(Want.STRUCTURE, "c.structure")},
-               {column(Want.HEADER, "c.header")}
+               {column(Want.HEADER, "c.header")}, {column(Want.PREVIEW, "e.preview")}
         FROM {_ADDRESSED} CROSS JOIN LATERAL (
             SELECT * FROM emails WHERE account_id = m.account_id AND email_id = m.email_id OFFSET 0
         ) AS e {joined}

@@ -32,6 +32,7 @@ class Reason(Enum):
     EXPUNGE = "expunge"
     MOVE = "move"
     POP3 = "pop3"
+    REPLACE = "replace"
     MAILBOX_DELETION = "mailbox deletion"
 
 

@@ -28,6 +28,13 @@ def astring(value: bytes) -> bytes:
     return value if _ATOM.fullmatch(value) and value.upper() != b"NIL" else quoted_or_literal(value)
 
 
+def utf8_string(text: str) -> bytes:
+    """As `astring`, for a client that reads UTF-8 between quotes (RFC 9051 §4.3, RFC 9755 §3)."""
+    if text.isascii():
+        return astring(text.encode())
+    return b'"' + text.replace("\\", "\\\\").replace('"', '\\"').encode() + b'"'
+
+
 def encode_mailbox_name(name: str) -> bytes:
     """Modified UTF-7 (RFC 3501 §5.1.3)."""
 

@@ -62,14 +62,14 @@ TABLE: list[tuple[str, bytes, list[Event]]] = [
     (
         "append",
         b"a APPEND INBOX {5+}\r\nab\r\nc\r\nb NOOP\r\n",
-        [MessageBegins(b"a", HEAD, 5, False), MessageChunk(b"ab\r\nc"), MessageEnds(), Command(b"b", ask.Noop())],
+        [MessageBegins(b"a", HEAD, 5, False, False), MessageChunk(b"ab\r\nc"), MessageEnds(), Command(b"b", ask.Noop())],
     ),
     (
         "append, the mailbox being a literal",
         b"a APPEND {5}\r\ninbox {3}\r\nxyz\r\n",
-        [NeedContinuation(), MessageBegins(b"a", HEAD, 3, True), MessageChunk(b"xyz"), MessageEnds()],
+        [NeedContinuation(), MessageBegins(b"a", HEAD, 3, True, False), MessageChunk(b"xyz"), MessageEnds()],
     ),
-    ("append nothing", b"a APPEND INBOX {0+}\r\n\r\n", [MessageBegins(b"a", HEAD, 0, False), MessageEnds()]),
+    ("append nothing", b"a APPEND INBOX {0+}\r\n\r\n", [MessageBegins(b"a", HEAD, 0, False, False), MessageEnds()]),
     ("append too large", b"a APPEND INBOX {1001}\r\nb NOOP\r\n", [TooBig(b"a"), Command(b"b", ask.Noop())]),
     (
         "append too large, not waiting",
@@ -85,11 +85,43 @@ TABLE: list[tuple[str, bytes, list[Event]]] = [
         "two messages in one append",
         b"a APPEND INBOX {1+}\r\nx {1+}\r\ny\r\nb NOOP\r\n",
         [
-            MessageBegins(b"a", HEAD, 1, False),
+            MessageBegins(b"a", HEAD, 1, False, False),
             MessageChunk(b"x"),
-            BadCommand(None, "only one message can be appended by one command"),
+            MessageBegins(b"a", HEAD, 1, False, False, True),
+            MessageChunk(b"y"),
+            MessageEnds(),
             Command(b"b", ask.Noop()),
         ],
+    ),
+    (
+        "the second message is too large",
+        b"a APPEND INBOX {1+}\r\nx (\\Seen) {1001}\r\nb NOOP\r\n",
+        [MessageBegins(b"a", HEAD, 1, False, False), MessageChunk(b"x"), TooBig(b"a"), Command(b"b", ask.Noop())],
+    ),
+    (
+        "something else behind a message",
+        b"a APPEND INBOX {1+}\r\nx and more\r\nb NOOP\r\n",
+        [
+            MessageBegins(b"a", HEAD, 1, False, False),
+            MessageChunk(b"x"),
+            BadCommand(b"a", "a message is followed by another one or by the end of the line"),
+            Command(b"b", ask.Noop()),
+        ],
+    ),
+    (
+        "a message with NUL",
+        b"a APPEND INBOX ~{3+}\r\na\0b\r\n",
+        [MessageBegins(b"a", HEAD, 3, False, True), MessageChunk(b"a\0b"), MessageEnds()],
+    ),
+    (
+        "replace",
+        b"a UID REPLACE 7 INBOX {1+}\r\nx\r\n",
+        [MessageBegins(b"a", ask.Replace(7, True, HEAD), 1, False, False), MessageChunk(b"x"), MessageEnds()],
+    ),
+    (
+        "a literal8 that is no message",
+        b"a LOGIN ~{3+}\r\nabc x\r\nb NOOP\r\n",
+        [BadCommand(b"a", "only a message can be a literal8"), Command(b"b", ask.Noop())],
     ),
     ("too much to skip", b"a LOGIN {%d+}\r\n" % (MAX_SKIPPED + 1), [Overflow("too much to skip")]),
 ]
@@ -108,7 +140,7 @@ def test_events(octets: bytes, expected: list[Event]) -> None:
 
 def test_refused_message_is_not_waited_for() -> None:
     assert events(b"a APPEND INBOX {5}\r\nb NOOP\r\n", accept=False) == [
-        MessageBegins(b"a", HEAD, 5, True),
+        MessageBegins(b"a", HEAD, 5, True, False),
         Command(b"b", ask.Noop()),
     ]
 

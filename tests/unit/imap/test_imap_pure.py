@@ -7,6 +7,7 @@ import pytest
 
 from imap import errors, response
 from imap.commands import HANDLERS
+from imap.dialect import Dialect
 from imap.grammar import requests as ask
 from imap.grammar.command import parse
 from imap.response import Reply, Status
@@ -44,7 +45,7 @@ def test_every_failure_has_its_words() -> None:
 
 def test_every_request_has_a_handler_and_a_place() -> None:
     requests = set(ask.Request.__args__)
-    assert set(HANDLERS) == requests - {ask.Append}
+    assert set(HANDLERS) == requests - {ask.Append, ask.Replace}
     assert set().union(*ALLOWED.values()) == requests
     assert set(ALLOWED) == set(STATES)
 
@@ -107,7 +108,19 @@ def test_rendering() -> None:
     assert Reply(Status.OK, "done", "READ-ONLY").render(b"a1") == b"a1 OK [READ-ONLY] done\r\n"
     assert response.uid_set([3, 1, 2, 9]) == "1:3,9"
     assert response.uid_set_in_order([3, 4, 1, 2]) == "3:4,1:2"
+
+
+@pytest.mark.parametrize(
+    ("enabled", "said"),
+    [
+        ((), b"* 3 EXPUNGE\r\n* 1 EXPUNGE\r\n* 4 EXISTS\r\n* 2 FETCH (UID 7 FLAGS (\\Seen))\r\n"),
+        (("CONDSTORE",), b"* 3 EXPUNGE\r\n* 1 EXPUNGE\r\n* 4 EXISTS\r\n* 2 FETCH (UID 7 FLAGS (\\Seen) MODSEQ (12))\r\n"),
+        (("QRESYNC",), b"* VANISHED 5,8\r\n* 4 EXISTS\r\n* 2 FETCH (UID 7 FLAGS (\\Seen) MODSEQ (12))\r\n"),
+        (("UIDONLY",), b"* VANISHED 5,8\r\n* 4 EXISTS\r\n* 7 UIDFETCH (FLAGS (\\Seen))\r\n"),
+    ],
+)
+def test_unsolicited_data_in_the_words_that_the_client_has_asked_for(enabled: tuple[str, ...], said: bytes) -> None:
+    dialect = Dialect()
+    dialect.enable(enabled)
     row = FlagRow(7, 12, Flags(SystemFlag.SEEN))
-    assert response.untagged([Expunged((3, 1)), Exists(4), FlagsChanged(((2, row),))], modseq=True) == (
-        b"* 3 EXPUNGE\r\n* 1 EXPUNGE\r\n* 4 EXISTS\r\n* 2 FETCH (UID 7 FLAGS (\\Seen) MODSEQ (12))\r\n"
-    )
+    assert response.untagged([Expunged((3, 1), (8, 5)), Exists(4), FlagsChanged(((2, row),))], dialect) == said

@@ -29,16 +29,16 @@ TABLE: list[tuple[str, list[int], Delta, bool, list[Untagged], list[int]]] = [
     ("new in empty", [], delta([5]), True, [Exists(1)], [5]),
     ("flags", [1, 5], delta(changed=[5]), True, [FlagsChanged(((2, row(5)),))], [1, 5]),
     ("flags of a stranger", [1, 5], delta(changed=[3]), True, [], [1, 5]),
-    ("gone", [1, 5, 7], delta(vanished=[1, 7]), True, [Expunged((3, 1))], [5]),
+    ("gone", [1, 5, 7], delta(vanished=[1, 7]), True, [Expunged((3, 1), (7, 1))], [5]),
     ("gone, but not now", [1, 5, 7], delta(vanished=[1, 7]), False, [], [1, 5, 7]),
-    ("all gone: no EXISTS", [1, 5], delta(vanished=[1, 5]), True, [Expunged((2, 1))], []),
+    ("all gone: no EXISTS", [1, 5], delta(vanished=[1, 5]), True, [Expunged((2, 1), (5, 1))], []),
     ("came and went between two looks", [1], delta(vanished=[4]), True, [], [1]),
     (
         "all at once: numbers after the EXPUNGE",
         [1, 5, 7],
         delta([9], [7], [1]),
         True,
-        [Expunged((1,)), Exists(3), FlagsChanged(((2, row(7)),))],
+        [Expunged((1,), (1,)), Exists(3), FlagsChanged(((2, row(7)),))],
         [5, 7, 9],
     ),
     (
@@ -63,7 +63,7 @@ def test_apply(before: list[int], change: Delta, expunge: bool, told: list[Untag
 def test_withheld_expunges_leave_later() -> None:
     view = View(array("I", [1, 5, 7]), 5, 8)
     view.apply(delta(vanished=[5]), expunge=False)
-    assert view.release() == Expunged((2,))
+    assert view.release() == Expunged((2,), (5,))
     assert view.release() is None
     assert list(view.uids) == [1, 7]
 

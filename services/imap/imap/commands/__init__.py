@@ -68,4 +68,4 @@ HANDLERS: dict[type[ask.Request], Handler] = {
     ask.Unselect: unselect,
     ask.Unsubscribe: unsubscribe,
 }
-"""APPEND is not among them: its message comes in pieces, see `append.py`."""
+"""APPEND and REPLACE are not among them: their messages come in pieces, see `append.py`."""

@@ -1,10 +1,16 @@
-"""CREATE (RFC 9051 §6.3.4). Levels above need not exist: LIST shows them as \\Noselect."""
+"""CREATE (RFC 9051 §6.3.4), for a special use if asked (RFC 6154 §3). Levels above need not exist: LIST has them."""
 
+from imap.commands.status import mailbox_id
 from imap.grammar.requests import Create
-from imap.response import Reply, ok
+from imap.response import Reply, no, ok
 from imap.session import Session
+
+SPECIAL_USES = frozenset({"\\Archive", "\\Drafts", "\\Junk", "\\Sent", "\\Trash"})
 
 
 async def create(session: Session, request: Create) -> Reply:
-    await session.backend.mailboxes.create(session.account.account_id, request.mailbox)
-    return ok("created")
+    if len(request.special_uses) > 1 or not SPECIAL_USES.issuperset(request.special_uses):
+        return no("that is no special use of one mailbox here", "USEATTR")  # RFC 6154 §3
+    special_use = next(iter(request.special_uses), None)
+    mailbox = await session.backend.mailboxes.create(session.account.account_id, request.mailbox, special_use)
+    return ok("created", f"MAILBOXID ({mailbox_id(mailbox).decode()})")  # RFC 8474 §4.1

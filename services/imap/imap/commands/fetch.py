@@ -1,4 +1,4 @@
-r"""FETCH and UID FETCH (RFC 9051 §6.4.5, RFC 3501 §6.4.5), with CHANGEDSINCE (RFC 7162 §3.1.4.1).
+r"""FETCH and UID FETCH (RFC 9051 §6.4.5, RFC 3501 §6.4.5), with CHANGEDSINCE, VANISHED (RFC 7162) and PARTIAL (RFC 9394).
 
 Messages are read in pages, each a short read of its own (promise D6): one statement for the rows, one for the \Seen that is
 set, and for bodies one for each few MiB. While a page is written the next one is read. What is in memory at once is two pages
@@ -10,12 +10,15 @@ import contextlib
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
+from imap.binary import UnknownEncoding, binary_answer, literal, undo
 from imap.commands.targets import spans_of
-from imap.fetch_plan import Extent, FetchPlan, Located, Octets, header_part, locate, plan
+from imap.fetch_plan import Encoded, Extent, FetchPlan, Located, Octets, header_part, locate, plan
 from imap.grammar.fetch import Attribute
+from imap.grammar.ranges import PartialRange
 from imap.grammar.requests import Fetch
 from imap.response import Reply, no, ok
-from imap.session import FLUSH, BrokenOff, Session
+from imap.resync import vanished_since
+from imap.session import FLUSH, Bad, BrokenOff, Session
 from mailstead.model.failure import Refused
 from mailstead.model.flags import FlagChange, Flags, SystemFlag
 from mailstead.store.flag_changes import FlagRow
@@ -35,16 +38,25 @@ Row = TypeVar("Row", FlagRow, Summary)
 
 
 async def fetch(session: Session, request: Fetch) -> Reply:
+    dialect = session.dialect
     asks_modseq = request.changed_since is not None or Attribute.MODSEQ in request.items
-    session.condstore = session.condstore or asks_modseq  # RFC 7162 §3.1
-    planned = plan(request.items, by_uid=request.by_uid, modseq=asks_modseq, flags_with_modseq=session.condstore)
+    if asks_modseq:
+        dialect.hear_of_modseqs()
+    planned = plan(request.items, dialect, by_uid=request.by_uid, modseq=asks_modseq)
     spans = spans_of(session, request.targets, request.by_uid)
     size = BODIES_PAGE if planned.sections else ROWS_PAGE
-    if request.changed_since is None:
-        pages = session.selected.view.pages(spans, size)
+    if request.changed_since is not None:
+        pages = _paged(_stretch(await _changed(session, request, spans, request.changed_since), request.partial), size)
+    elif request.partial is not None:
+        pages = _paged(_stretch(list(_all(session, spans)), request.partial), size)
     else:
-        pages = _paged(await _changed(session, spans, request.changed_since), size)
-    told, missing = await (_fetch_flags if planned.flags_only else _fetch_rows)(session, planned, pages)
+        pages = session.selected.view.pages(spans, size)
+    if dialect.uid_only:
+        pages = ((uids, uids) for _, uids in pages)
+    try:
+        told, missing = await (_fetch_flags if planned.flags_only else _fetch_rows)(session, planned, pages)
+    except UnknownEncoding:
+        return no("a part's encoding is none that can be undone", "UNKNOWN-CTE")  # RFC 3516 §4.3
     session.backend.metrics.fetched.inc(told)
     if missing:
         session.stale = True
@@ -53,14 +65,28 @@ async def fetch(session: Session, request: Fetch) -> Reply:
     return ok("fetched")
 
 
-async def _changed(session: Session, spans: Sequence[range], since: int) -> list[tuple[int, int]]:
-    """(number, UID) of the addressed messages whose modseq is greater."""
+async def _changed(session: Session, request: Fetch, spans: Sequence[range], since: int) -> list[tuple[int, int]]:
+    """(number, UID) of the addressed messages whose modseq is greater; those that are gone are told of if asked for."""
     selected, view = session.selected, session.selected.view
+    if request.vanished and not (request.by_uid and session.dialect.qresync):
+        raise Bad("VANISHED is for UID FETCH, once QRESYNC is enabled")  # RFC 7162 §3.2.6
     delta = await session.backend.changes.since(
         selected.account.account_id, selected.mailbox_id, since, known_uidnext=view.uidnext
     )
+    if request.vanished:
+        await session.send(vanished_since(delta, view, request.targets))
     known = view.known([row.uid for row in delta.changed])
     return [(number, uid) for number, uid in known if any(number - 1 in span for span in spans)]
+
+
+def _all(session: Session, spans: Sequence[range]) -> Iterator[tuple[int, int]]:
+    uids = session.selected.view.uids
+    return ((index + 1, uids[index]) for span in spans for index in span)
+
+
+def _stretch(found: Sequence[tuple[int, int]], partial: PartialRange | None) -> Sequence[tuple[int, int]]:
+    """RFC 9394 §3.2."""
+    return found if partial is None else partial.of(found)
 
 
 def _paged(pairs: Sequence[tuple[int, int]], size: int) -> Iterator[Page]:
@@ -180,9 +206,9 @@ async def _send_with_sections(
             separator = b" "
             match octets:
                 case None:
-                    said.append(b" NIL")
+                    said.append(b" 0" if label.startswith(b"BINARY.SIZE") else b" NIL")
                 case Octets(data):
-                    said += (b" {%d}\r\n" % len(data), data)
+                    said.append(data)
                 case Extent(start, stop) if whole is not None:
                     said += (b" {%d}\r\n" % (stop - start), whole[start:stop])
                 case Extent(start, stop):
@@ -198,11 +224,21 @@ async def _send_with_sections(
 
 
 async def _at_hand(session: Session, located: Located, row: Summary, whole: bytes | None) -> Located:
-    """`located` with the header fields that it names. `whole` is BODY[] where it was read already. Raises Refused."""
+    """`located` with what takes more than sending octets as they are; Octets then is all behind the label.
+
+    `whole` is BODY[] where it was read already. Raises Refused, and UnknownEncoding.
+    """
     match located:
         case Extent(start, stop, fields) if fields is not None:
             header = whole[start:stop] if whole is not None else await _read(session, row, start, stop)
-            return Octets(header_part(fields, header))
+            return Octets(literal(header_part(fields, header)))
+        case Octets(data):
+            return Octets(literal(data))
+        case Encoded(start, stop):
+            octets = whole[start:stop] if whole is not None else await _read(session, row, start, stop)
+            if whole is None:
+                return Octets(binary_answer(located.item, await asyncio.to_thread(undo, located.encoding, octets)))
+            return Octets(binary_answer(located.item, undo(located.encoding, octets)))
         case _:
             return located
 

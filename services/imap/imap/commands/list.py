@@ -1,11 +1,11 @@
 """LIST (RFC 9051 §6.3.9) with the options of RFC 5258, RFC 6154 and RFC 5819."""
 
 from imap.commands.status import status_line
+from imap.dialect import Dialect
 from imap.grammar.requests import List
 from imap.listing import Listed, list_mailboxes
 from imap.response import Reply, ok
 from imap.session import Session
-from mailstead.wire.imap_strings import astring, encode_mailbox_name
 
 ROOT = b'* LIST (\\Noselect) "/" ""\r\n'
 
@@ -22,14 +22,13 @@ async def list_(session: Session, request: List) -> Reply:
         else [mailbox.name for mailbox in existing if mailbox.subscribed]
     )
     for listed in list_mailboxes(request, existing, subscriptions):
-        await session.send(list_line(b"LIST", listed))
+        await session.send(list_line(session.dialect, b"LIST", listed))
         if request.status and listed.mailbox is not None:
             await session.send(status_line(session, listed.mailbox, request.status))
     return ok("listed")
 
 
-def list_line(word: bytes, listed: Listed) -> bytes:
+def list_line(dialect: Dialect, word: bytes, listed: Listed) -> bytes:
     """`* LIST (\\HasNoChildren) "/" name`, for LSUB too."""
-    name = astring(encode_mailbox_name(listed.name))
     children = b' ("CHILDINFO" ("SUBSCRIBED"))' if listed.child_info else b""
-    return b'* %b (%b) "/" %b%b\r\n' % (word, " ".join(listed.attributes).encode(), name, children)
+    return b'* %b (%b) "/" %b%b\r\n' % (word, " ".join(listed.attributes).encode(), dialect.mailbox(listed.name), children)

@@ -11,5 +11,5 @@ async def lsub(session: Session, request: Lsub) -> Reply:
     mailboxes, account_id = session.backend.mailboxes, session.account.account_id
     existing = {mailbox.name: mailbox for mailbox in await mailboxes.list(account_id)}
     for listed in list_subscribed(request, await mailboxes.subscriptions(account_id), existing):
-        await session.send(list_line(b"LSUB", listed))
+        await session.send(list_line(session.dialect, b"LSUB", listed))
     return ok("listed")

@@ -20,7 +20,7 @@ async def search(session: Session, request: Search) -> Reply:
     known = view.known(uids)  # messages that the client has not been told of are no answer
     modseq = None
     if uses_modseq(request.key):
-        session.condstore = True  # RFC 7162 §3.1
+        session.dialect.hear_of_modseqs()
         modseq = await _highest_modseq(session, _reported(request.returns, [uid for _, uid in known]))
     found = [pair[request.by_uid] for pair in known]
     if request.returns is None:

@@ -1,43 +1,55 @@
-"""SELECT and EXAMINE (RFC 9051 §6.3.2, §6.3.3; RFC 7162 §3.1.2)."""
+"""SELECT and EXAMINE (RFC 9051 §6.3.2, §6.3.3; RFC 7162 §3.1.2, §3.2.5; RFC 8474 §4.2)."""
 
-from imap.grammar.requests import Select
-from imap.response import Reply, flag_list, ok
-from imap.session import Session
+from imap.commands.status import mailbox_id
+from imap.grammar.requests import KnownState, Select
+from imap.response import Reply, keyword_lines, ok
+from imap.resync import catch_up_lines
+from imap.session import Bad, Session
 from imap.state import Selected
-from mailstead.model.flags import SystemFlag
 from mailstead.store.mailboxes import Opened
-
-_ALL_FLAGS = 2 * max(SystemFlag) - 1
 
 
 async def select(session: Session, request: Select) -> Reply:
+    if request.known is not None and not session.dialect.qresync:
+        raise Bad("QRESYNC is not enabled")  # RFC 7162 §3.2.5
     if isinstance(session.state, Selected):
         # The client leaves its mailbox whether or not it gets the new one.
         session.leave_mailbox()
         await session.send(ok("the mailbox before is closed", "CLOSED").render())
     opened = await session.backend.mailboxes.open(session.account.account_id, request.mailbox)
-    session.condstore = session.condstore or request.condstore
+    if request.condstore:
+        session.dialect.hear_of_modseqs()
     session.open(opened, read_only=request.read_only)
     await session.send(_untagged(opened, request.read_only, session))
+    if request.known is not None and request.known.uidvalidity == opened.mailbox.uidvalidity:
+        await _resynchronize(session, request.known)
     return ok("selected", "READ-ONLY" if request.read_only else "READ-WRITE")
 
 
+async def _resynchronize(session: Session, known: KnownState) -> None:
+    selected, view = session.selected, session.selected.view
+    delta = await session.backend.changes.since(
+        selected.account.account_id, selected.mailbox_id, known.modseq, known_uidnext=view.uidnext
+    )
+    for line in catch_up_lines(delta, view, known, session.dialect):
+        await session.send(line)
+
+
 def _untagged(opened: Opened, read_only: bool, session: Session) -> bytes:
-    mailbox, view = opened.mailbox, session.selected.view
-    known = flag_list(_ALL_FLAGS, opened.keywords)
-    # RFC 3501 §7.1: "\*" says that a client may make keywords of its own.
-    permanent = b"()" if read_only else known[:-1] + b" \\*)"
+    mailbox, view, dialect = opened.mailbox, session.selected.view, session.dialect
     lines = [
-        b"* FLAGS %b" % known,
-        b"* OK [PERMANENTFLAGS %b] these can be changed" % permanent,
-        b"* %d EXISTS" % len(view),
-        b"* 0 RECENT",
-        b"* OK [UIDVALIDITY %d] UIDs are valid" % mailbox.uidvalidity,
-        b"* OK [UIDNEXT %d] the next UID" % mailbox.uidnext,
-        b"* OK [HIGHESTMODSEQ %d] the highest modseq" % mailbox.highest_modseq,
+        keyword_lines(session.keywords, read_only=read_only),
+        b"* %d EXISTS\r\n" % len(view),
+        b"" if dialect.revision2 else b"* 0 RECENT\r\n",
+        b"* OK [UIDVALIDITY %d] UIDs are valid\r\n" % mailbox.uidvalidity,
+        b"* OK [UIDNEXT %d] the next UID\r\n" % mailbox.uidnext,
+        b"* OK [HIGHESTMODSEQ %d] the highest modseq\r\n" % mailbox.highest_modseq,
+        b"* OK [MAILBOXID (%b)] its name for good\r\n" % mailbox_id(mailbox),
     ]
     first = opened.first_unseen_uid
     number = view.number_of(first) if first is not None else None
-    if number is not None:
-        lines.append(b"* OK [UNSEEN %d] the first that is not seen" % number)
-    return b"\r\n".join(lines) + b"\r\n"
+    if number is not None and not dialect.revision2 and not dialect.uid_only:
+        lines.append(b"* OK [UNSEEN %d] the first that is not seen\r\n" % number)
+    if dialect.revision2:  # RFC 9051 §6.3.2
+        lines.append(b'* LIST () "/" %b\r\n' % dialect.mailbox(mailbox.name))
+    return b"".join(lines)

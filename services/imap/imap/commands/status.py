@@ -4,20 +4,19 @@ from imap.grammar.requests import Status, StatusItem
 from imap.response import Reply, ok
 from imap.session import Session
 from mailstead.store.mailbox_row import Mailbox
-from mailstead.wire.imap_strings import astring, encode_mailbox_name
 
 
 async def status(session: Session, request: Status) -> Reply:
     mailbox = await session.backend.mailboxes.get(session.account.account_id, request.mailbox)
     if StatusItem.HIGHESTMODSEQ in request.items:
-        session.condstore = True  # RFC 7162 §3.1
+        session.dialect.hear_of_modseqs()
     await session.send(status_line(session, mailbox, request.items))
     return ok("told")
 
 
 def status_line(session: Session, mailbox: Mailbox, items: tuple[StatusItem, ...]) -> bytes:
     """For LIST-STATUS too (RFC 5819)."""
-    values = {
+    values: dict[StatusItem, int | str] = {
         StatusItem.MESSAGES: mailbox.messages,
         StatusItem.RECENT: 0,
         StatusItem.UIDNEXT: mailbox.uidnext,
@@ -27,6 +26,12 @@ def status_line(session: Session, mailbox: Mailbox, items: tuple[StatusItem, ...
         StatusItem.SIZE: mailbox.size,
         StatusItem.HIGHESTMODSEQ: mailbox.highest_modseq,
         StatusItem.APPENDLIMIT: session.backend.settings.imap_max_message,
+        StatusItem.MAILBOXID: f"({mailbox_id(mailbox).decode()})",
     }
     told = " ".join(f"{item.value} {values[item]}" for item in items)
-    return b"* STATUS %b (%b)\r\n" % (astring(encode_mailbox_name(mailbox.name)), told.encode())
+    return b"* STATUS %b (%b)\r\n" % (session.dialect.mailbox(mailbox.name), told.encode())
+
+
+def mailbox_id(mailbox: Mailbox) -> bytes:
+    """The object id, which outlives a new name (RFC 8474 §4)."""
+    return b"F%d" % mailbox.mailbox_id

@@ -1,9 +1,8 @@
 """STORE and UID STORE (RFC 9051 §6.4.6), conditional with UNCHANGEDSINCE (RFC 7162 §3.1.3)."""
 
-from imap import response
 from imap.commands.targets import spans_of
 from imap.grammar.requests import Store
-from imap.response import Reply, no, ok, uid_set
+from imap.response import Reply, flags_line, no, ok, uid_set
 from imap.session import Session
 from mailstead.store.flag_changes import StoreResult
 from mailstead.store.messages import CHUNK
@@ -12,7 +11,7 @@ from mailstead.store.messages import CHUNK
 async def store(session: Session, request: Store) -> Reply:
     selected = session.require_writable()
     if request.unchanged_since is not None:
-        session.condstore = True  # RFC 7162 §3.1
+        session.dialect.hear_of_modseqs()
     modified: list[int] = []
     missing = 0
     for numbers, uids in selected.view.pages(spans_of(session, request.targets, request.by_uid), CHUNK):
@@ -25,7 +24,7 @@ async def store(session: Session, request: Store) -> Reply:
             unchanged_since=request.unchanged_since,
         )
         number_of = dict(zip(uids, numbers, strict=True))
-        await session.send(_fetch_lines(session, request, result, number_of))
+        await session.send(session.new_keywords(result.rows) + _fetch_lines(session, request, result, number_of))
         session.changed_flags(result, silent=request.silent)
         modified += result.modified if request.by_uid else [number_of[uid] for uid in result.modified]
         missing += len(uids) - len(result.rows) - len(result.modified)
@@ -39,14 +38,9 @@ async def store(session: Session, request: Store) -> Reply:
 
 def _fetch_lines(session: Session, request: Store, result: StoreResult, number_of: dict[int, int]) -> bytes:
     """The flags as they are now; after .SILENT only the modseqs, where the client keeps them (RFC 7162 §3.1.3)."""
-    if request.silent and not session.condstore:
+    if request.silent and not session.dialect.condstore:
         return b""
-    lines: list[bytes] = []
-    for row in result.rows:
-        words = [b"UID %d" % row.uid] if request.by_uid else []
-        if not request.silent:
-            words.append(b"FLAGS " + response.flags(row.flags))
-        if session.condstore:
-            words.append(b"MODSEQ (%d)" % row.modseq)
-        lines.append(b"* %d FETCH (%b)\r\n" % (number_of[row.uid], b" ".join(words)))
+    lines = [
+        flags_line(number_of[row.uid], row, session.dialect, uid=request.by_uid, silent=request.silent) for row in result.rows
+    ]
     return b"".join(lines)

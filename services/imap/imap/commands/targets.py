@@ -21,11 +21,18 @@ class TryCreate(Refused):
 
 
 def spans_of(session: Session, targets: SequenceSet, by_uid: bool) -> list[range]:
-    """Indexes of the view. Raises Bad for a number that no message has."""
+    """Indexes of the view. Raises Bad for a number that no message has, and for any number where there are none."""
+    require_uids(session, by_uid)
     try:
         return session.selected.view.spans(targets, by_uid)
     except NoSuchNumber as error:
         raise Bad(NO_SUCH_NUMBER) from error
+
+
+def require_uids(session: Session, by_uid: bool) -> None:
+    """Raises Bad for sequence numbers from a client that wanted none (RFC 9586 §3)."""
+    if session.dialect.uid_only and not by_uid:
+        raise Bad("use UIDs, as you have asked for", "UIDREQUIRED")
 
 
 def uids_of(session: Session, targets: SequenceSet, by_uid: bool) -> list[int]:

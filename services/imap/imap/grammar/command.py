@@ -4,8 +4,9 @@ from collections.abc import Callable
 
 from imap.grammar import requests as ask
 from imap.grammar.fetch import fetch_items
-from imap.grammar.lists import list_arguments, status_items
-from imap.grammar.numbers import date_time, mod_sequence, sees_sequence_set, sequence_set
+from imap.grammar.lists import list_arguments, special_use, status_items
+from imap.grammar.modifiers import fetch_modifiers, select_parameters
+from imap.grammar.numbers import date_time, mod_sequence, nz_number, sees_sequence_set, sequence_set
 from imap.grammar.scanner import BadSyntax, Scanner
 from imap.grammar.search import search_keys
 from imap.grammar.strings import astring, atom, flag_list, list_mailbox, mailbox, nstring, string, tag, text_of, word, words
@@ -19,9 +20,9 @@ class UnknownCharset(BadSyntax):
     """SEARCH in a charset that is not in CHARSETS: the answer is NO [BADCHARSET], RFC 9051 §6.4.4."""
 
 
-def parse(command: bytes) -> tuple[bytes, ask.Request]:
+def parse(command: bytes, *, utf8: bool = False) -> tuple[bytes, ask.Request]:
     """(tag, request). `command` ends with its line end; literals stand in it as they came. Raises BadSyntax."""
-    scanner = Scanner(command)
+    scanner = Scanner(command, utf8=utf8)
     name = tag(scanner)
     scanner.expect(b" ")
     request = arguments(scanner, word(scanner))
@@ -44,29 +45,49 @@ def arguments(scanner: Scanner, verb: str) -> ask.Request:
     return parser(scanner)
 
 
-def append_head(command: bytes) -> tuple[bytes, ask.Append] | None:
-    """(tag, request) when `command` is all of an APPEND that stands before its message; None when it is something else.
+def append_head(command: bytes, *, utf8: bool = False) -> tuple[bytes, ask.Append | ask.Replace] | None:
+    """(tag, request) when `command` is all of an APPEND or REPLACE that stands before its message; None for anything else.
 
     A literal that is the mailbox's name is an ordinary literal.
     """
-    scanner = Scanner(command)
+    scanner = Scanner(command, utf8=utf8)
     try:
         name = tag(scanner)
         scanner.expect(b" ")
-        if word(scanner) != "APPEND":
+        verb = word(scanner)
+        by_uid = verb == "UID"
+        if by_uid:
+            scanner.expect(b" ")
+            verb = word(scanner)
+        if verb not in ("APPEND", "REPLACE") or (by_uid and verb == "APPEND"):
             return None
         scanner.expect(b" ")
+        number = nz_number(scanner) if verb == "REPLACE" else 0
+        if verb == "REPLACE":
+            scanner.expect(b" ")
         if scanner.at == len(command):
             return None
     except BadSyntax:
         return None
-    return name, _append(scanner)
+    head = _append(scanner)
+    return name, ask.Replace(number, by_uid, head) if verb == "REPLACE" else head
+
+
+def next_append(words: bytes, mailbox_name: str) -> ask.Append:
+    """What stands between one message of an APPEND and the next (RFC 3502 §6.3.11). Raises BadSyntax."""
+    scanner = Scanner(words)
+    scanner.expect(b" ")
+    return _message_options(scanner, mailbox_name)
 
 
 def _append(scanner: Scanner) -> ask.Append:
     """RFC 9051 §6.3.12, up to the message's literal. Raises BadSyntax."""
     target = mailbox(scanner)
     scanner.expect(b" ")
+    return _message_options(scanner, target)
+
+
+def _message_options(scanner: Scanner, target: str) -> ask.Append:
     flags, moment = Flags(), None
     if scanner.sees(b"("):
         flags = _flags(flag_list(scanner))
@@ -79,8 +100,8 @@ def _append(scanner: Scanner) -> ask.Append:
     return ask.Append(target, flags, moment)
 
 
-def _append_without_message(_scanner: Scanner) -> ask.Request:
-    raise BadSyntax("APPEND needs a message as a literal")
+def _without_message(_scanner: Scanner) -> ask.Request:
+    raise BadSyntax("the message must be a literal")
 
 
 def _flags(names: tuple[str, ...]) -> Flags:
@@ -158,7 +179,7 @@ def _named(make: Callable[[str], ask.Request]) -> Callable[[Scanner], ask.Reques
 def _create(scanner: Scanner) -> ask.Request:
     scanner.expect(b" ")
     name = mailbox(scanner)
-    return ask.Create(name.removesuffix("/") or name)
+    return ask.Create(name.removesuffix("/") or name, special_use(scanner))
 
 
 def _rename(scanner: Scanner) -> ask.Request:
@@ -179,10 +200,7 @@ def _select(read_only: bool) -> Callable[[Scanner], ask.Request]:
     def parser(scanner: Scanner) -> ask.Request:
         scanner.expect(b" ")
         name = mailbox(scanner)
-        parameters = words(scanner) if scanner.skips(b" ") and scanner.sees(b"(") else ()
-        if set(parameters) - {"CONDSTORE"}:
-            raise BadSyntax("unknown SELECT parameter")
-        return ask.Select(name, read_only, "CONDSTORE" in parameters)
+        return ask.Select(name, read_only, *select_parameters(scanner))
 
     return parser
 
@@ -193,11 +211,7 @@ def _fetch(by_uid: bool) -> Callable[[Scanner], ask.Request]:
         targets = sequence_set(scanner)
         scanner.expect(b" ")
         items = fetch_items(scanner)
-        changed_since = None
-        if scanner.skips(b" (CHANGEDSINCE "):
-            changed_since = mod_sequence(scanner)
-            scanner.expect(b")")
-        return ask.Fetch(targets, by_uid, items, changed_since)
+        return ask.Fetch(targets, by_uid, items, *fetch_modifiers(scanner))
 
     return parser
 
@@ -277,11 +291,12 @@ _BY_UID: dict[str, Callable[[Scanner], ask.Request]] = {
     "EXPUNGE": _uid_expunge,
     "FETCH": _fetch(True),
     "MOVE": _transfer(ask.Move, True),
+    "REPLACE": _without_message,
     "SEARCH": _search(True),
     "STORE": _store(True),
 }
 _PARSERS: dict[str, Callable[[Scanner], ask.Request]] = {
-    "APPEND": _append_without_message,
+    "APPEND": _without_message,
     "AUTHENTICATE": _authenticate,
     "CAPABILITY": _bare(ask.Capability()),
     "CHECK": _bare(ask.Check()),
@@ -303,6 +318,7 @@ _PARSERS: dict[str, Callable[[Scanner], ask.Request]] = {
     "NAMESPACE": _bare(ask.Namespace()),
     "NOOP": _bare(ask.Noop()),
     "RENAME": _rename,
+    "REPLACE": _without_message,
     "SEARCH": _search(False),
     "SELECT": _select(False),
     "STARTTLS": _bare(ask.StartTls()),

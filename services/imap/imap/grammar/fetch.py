@@ -1,5 +1,6 @@
-"""The items of a FETCH (RFC 9051 §6.4.5, RFC 3501 §6.4.5, RFC 7162 §3.1.4)."""
+"""The items of a FETCH (RFC 9051 §6.4.5, RFC 3501 §6.4.5, RFC 7162 §3.1.4, RFC 3516 §4.2)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -24,6 +25,10 @@ class Attribute(Enum):
     BODYSTRUCTURE = b"BODYSTRUCTURE"
     UID = b"UID"
     MODSEQ = b"MODSEQ"
+    EMAILID = b"EMAILID"  # RFC 8474 §5
+    THREADID = b"THREADID"
+    SAVEDATE = b"SAVEDATE"  # RFC 8514 §4
+    PREVIEW = b"PREVIEW"  # RFC 8970 §3
 
 
 class Part(Enum):
@@ -49,7 +54,18 @@ class Section:
     peek: bool = False
 
 
-FetchItem = Attribute | Section
+@dataclass(frozen=True, slots=True)
+class Binary:
+    """The octets of a part with its Content-Transfer-Encoding undone (RFC 3516 §4.2), or how many they are."""
+
+    label: bytes
+    numbers: tuple[int, ...]
+    partial: tuple[int, int] | None = None
+    peek: bool = False
+    size_only: bool = False
+
+
+FetchItem = Attribute | Section | Binary
 
 _FAST = (Attribute.FLAGS, Attribute.INTERNALDATE, Attribute.SIZE)
 _MACROS: dict[str, tuple[Attribute, ...]] = {
@@ -86,14 +102,46 @@ def _macro_or_item(scanner: Scanner) -> tuple[FetchItem, ...]:
         return (_section(scanner, peek=True),)
     if scanner.skips(b"BODY["):
         return (_section(scanner, peek=False),)
+    if scanner.skips(b"BINARY.SIZE["):
+        numbers = _part_number(scanner)
+        return (Binary(b"BINARY.SIZE[" + _dotted(numbers) + b"]", numbers, peek=True, size_only=True),)
+    if scanner.skips(b"BINARY.PEEK["):
+        return (_binary(scanner, peek=True),)
+    if scanner.skips(b"BINARY["):
+        return (_binary(scanner, peek=False),)
     name = word(scanner)
     if name in _MACROS:
         return _MACROS[name]
     if name in _RFC822:
         return (_RFC822[name],)
     if name in _ATTRIBUTES:
+        if name == "PREVIEW":
+            scanner.skips(b" (LAZY)")  # RFC 8970 §3.1: a preview is always at hand
         return (_ATTRIBUTES[name],)
     raise BadSyntax("unknown FETCH item")
+
+
+def _binary(scanner: Scanner, *, peek: bool) -> Binary:
+    numbers = _part_number(scanner)
+    partial = _partial(scanner)
+    label = b"BINARY[" + _dotted(numbers) + b"]" + (b"<%d>" % partial[0] if partial else b"")
+    return Binary(label, numbers, partial, peek)
+
+
+def _part_number(scanner: Scanner) -> tuple[int, ...]:
+    """`section-binary`, from behind the `[` to behind the `]`."""
+    numbers: list[int] = []
+    while not scanner.skips(b"]"):
+        if numbers:
+            scanner.expect(b".")
+        numbers.append(nz_number(scanner))
+        if len(numbers) > MAX_PART_DEPTH:
+            raise BadSyntax("part number too long")
+    return tuple(numbers)
+
+
+def _dotted(numbers: Sequence[int]) -> bytes:
+    return b".".join([b"%d" % n for n in numbers])
 
 
 def _section(scanner: Scanner, *, peek: bool) -> Section:
@@ -151,7 +199,7 @@ def _partial(scanner: Scanner) -> tuple[int, int] | None:
 
 def _label(numbers: list[int], part: Part, fields: tuple[bytes, ...], partial: tuple[int, int] | None) -> bytes:
     """The name as the answer gives it: without PEEK, and with the first octet only (RFC 9051 §7.5.2)."""
-    inside = b".".join([b"%d" % n for n in numbers] + ([part.value.encode()] if part is not Part.ALL else []))
+    inside = b".".join(filter(None, (_dotted(numbers), part.value.encode())))
     if fields:
         inside += b" (" + b" ".join(map(render_astring, fields)) + b")"
     return b"BODY[" + inside + b"]" + (b"<%d>" % partial[0] if partial else b"")

@@ -2,9 +2,10 @@
 
 from imap.grammar import requests as ask
 from imap.grammar.scanner import BadSyntax, Scanner
-from imap.grammar.strings import list_mailbox, mailbox, word, words
+from imap.grammar.strings import flag, list_mailbox, mailbox, word, words
 
 MAX_PATTERNS = 50  # of one LIST
+MAX_USES = 10  # of one CREATE
 
 SELECTIONS = frozenset({"SUBSCRIBED", "REMOTE", "RECURSIVEMATCH", "SPECIAL-USE"})
 RETURNS = frozenset({"SUBSCRIBED", "CHILDREN", "SPECIAL-USE"})
@@ -63,6 +64,29 @@ def _returns(scanner: Scanner, returns: set[str]) -> tuple[ask.StatusItem, ...]:
         else:
             raise BadSyntax("unknown LIST return option")
     return status
+
+
+def special_use(scanner: Scanner) -> tuple[str, ...]:
+    """`(USE (\\Sent …))` behind CREATE (RFC 6154 §3), spelled as in LIST; nothing when it is not there."""
+    if not scanner.skips(b" ("):
+        return ()
+    scanner.expect(b"USE")
+    scanner.expect(b" ")
+    uses = dict.fromkeys("\\" + name.removeprefix("\\").capitalize() for name in _attributes(scanner))
+    scanner.expect(b")")
+    return tuple(uses)
+
+
+def _attributes(scanner: Scanner) -> tuple[str, ...]:
+    scanner.expect(b"(")
+    found: list[str] = []
+    while not scanner.skips(b")"):
+        if found:
+            scanner.expect(b" ")
+        found.append(flag(scanner))
+        if len(found) > MAX_USES:
+            raise BadSyntax("too many special uses")
+    return tuple(found)
 
 
 def status_items(scanner: Scanner) -> tuple[ask.StatusItem, ...]:

@@ -3,6 +3,7 @@
 import re
 from datetime import UTC, date, datetime, timedelta, timezone
 
+from imap.grammar.ranges import PartialRange
 from imap.grammar.scanner import BadSyntax, Scanner
 from mailstead.model.sequence_set import MAX_NUMBER, STAR, SequenceSet
 
@@ -52,6 +53,22 @@ def _member(octets: bytes) -> int:
     if not 0 < value <= MAX_NUMBER:
         raise BadSyntax("a sequence number is between 1 and 4294967295")
     return value
+
+
+def partial_range(scanner: Scanner) -> PartialRange:
+    """`1:100` from the beginning, or `-1:-100` from the end (RFC 9394 §4)."""
+    first = _signed(scanner)
+    scanner.expect(b":")
+    last = _signed(scanner)
+    if (first < 0) != (last < 0):
+        raise BadSyntax("both ends of a partial range count from the same side")
+    return PartialRange(*sorted((first, last), key=abs))
+
+
+def _signed(scanner: Scanner) -> int:
+    negative = scanner.skips(b"-")
+    value = nz_number(scanner)
+    return -value if negative else value
 
 
 def sees_sequence_set(scanner: Scanner) -> bool:

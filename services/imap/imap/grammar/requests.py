@@ -5,13 +5,14 @@ from datetime import datetime
 from enum import Enum
 
 from imap.grammar.fetch import FetchItem
+from imap.grammar.ranges import PartialRange
 from imap.grammar.search import Key
 from mailstead.model.flags import FlagChange, Flags
 from mailstead.model.sequence_set import SequenceSet
 
 
 class StatusItem(Enum):
-    """RFC 9051 §6.3.11, RFC 7162 §3.1.7, RFC 7889 §3.1; RECENT of RFC 3501."""
+    """RFC 9051 §6.3.11, RFC 7162 §3.1.7, RFC 7889 §3.1, RFC 8474 §4.3; RECENT of RFC 3501."""
 
     MESSAGES = "MESSAGES"
     RECENT = "RECENT"
@@ -22,6 +23,7 @@ class StatusItem(Enum):
     SIZE = "SIZE"
     HIGHESTMODSEQ = "HIGHESTMODSEQ"
     APPENDLIMIT = "APPENDLIMIT"
+    MAILBOXID = "MAILBOXID"
 
 
 class SearchReturn(Enum):
@@ -120,9 +122,10 @@ class Status:
 
 @dataclass(frozen=True, slots=True)
 class Create:
-    """A trailing separator, which RFC 9051 §6.3.4 allows, is gone."""
+    """A trailing separator, which RFC 9051 §6.3.4 allows, is gone. `special_uses` are asked for (RFC 6154 §3)."""
 
     mailbox: str
+    special_uses: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,12 +140,22 @@ class Rename:
 
 
 @dataclass(frozen=True, slots=True)
+class KnownState:
+    """What a client knows of a mailbox from before (RFC 7162 §3.2.5); `uids` None: all that it could know."""
+
+    uidvalidity: int
+    modseq: int
+    uids: SequenceSet | None
+
+
+@dataclass(frozen=True, slots=True)
 class Select:
-    """SELECT, or EXAMINE when `read_only`."""
+    """SELECT, or EXAMINE when `read_only`; `known` is QRESYNC."""
 
     mailbox: str
     read_only: bool
-    condstore: bool
+    condstore: bool = False
+    known: KnownState | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,12 +175,14 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Fetch:
-    """`changed_since` is RFC 7162 §3.1.4.1."""
+    """`changed_since` and `vanished` are RFC 7162 §3.1.4.1 and §3.2.6, `partial` is RFC 9394 §3.2."""
 
     targets: SequenceSet
     by_uid: bool
     items: tuple[FetchItem, ...]
-    changed_since: int | None
+    changed_since: int | None = None
+    vanished: bool = False
+    partial: PartialRange | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,11 +229,20 @@ class Search:
 
 @dataclass(frozen=True, slots=True)
 class Append:
-    """What stands before the message."""
+    """What stands before a message; several of them for one mailbox are one command (RFC 3502)."""
 
     mailbox: str
     flags: Flags
     internal_date: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Replace:
+    """A message, and which one it takes the place of (RFC 8508 §3)."""
+
+    number: int
+    by_uid: bool
+    append: Append
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,6 +272,7 @@ Request = (
     | Namespace
     | Noop
     | Rename
+    | Replace
     | Search
     | Select
     | StartTls

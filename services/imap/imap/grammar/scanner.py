@@ -15,13 +15,17 @@ class BadSyntax(Exception):
 
 
 class Scanner:
-    """`at` is the offset of the next octet. Every method that expects something raises BadSyntax when it is not there."""
+    """`at` is the offset of the next octet. Every method that expects something raises BadSyntax when it is not there.
 
-    __slots__ = ("at", "data")
+    `utf8`: mailbox names are UTF-8, not modified UTF-7 (RFC 9755 §3).
+    """
 
-    def __init__(self, data: bytes, at: int = 0) -> None:
+    __slots__ = ("at", "data", "utf8")
+
+    def __init__(self, data: bytes, at: int = 0, *, utf8: bool = False) -> None:
         self.data = data
         self.at = at
+        self.utf8 = utf8
 
     def sees(self, token: bytes) -> bool:
         """Whether `token` (in upper case) stands next, in any case of letters."""

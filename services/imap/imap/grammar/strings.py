@@ -78,23 +78,23 @@ def text_of(octets: bytes) -> str:
 
 def mailbox(scanner: Scanner) -> str:
     """A mailbox name, decoded; INBOX in any case becomes `INBOX` (RFC 9051 §5.1)."""
-    return _name(astring(scanner))
+    return _name(astring(scanner), scanner.utf8)
 
 
 def list_mailbox(scanner: Scanner) -> str:
     """A pattern of LIST or LSUB, decoded; wildcards stay as they are."""
     found = optional_string(scanner)
-    pattern = _name(scanner.take(_LIST_MAILBOX, "a mailbox pattern") if found is None else found)
+    pattern = _name(scanner.take(_LIST_MAILBOX, "a mailbox pattern") if found is None else found, scanner.utf8)
     if len(pattern) > MAX_PATTERN or pattern.count("*") + pattern.count("%") > MAX_WILDCARDS:
         raise BadSyntax("mailbox pattern too long")
     return pattern
 
 
-def _name(octets: bytes) -> str:
+def _name(octets: bytes, utf8: bool) -> str:
     try:
-        name = decode_mailbox_name(octets)
+        name = octets.decode() if utf8 else decode_mailbox_name(octets)
     except ValueError as error:
-        raise BadSyntax("mailbox name is not modified UTF-7") from error
+        raise BadSyntax(f"mailbox name is not {'UTF-8' if utf8 else 'modified UTF-7'}") from error
     first, slash, rest = name.partition("/")
     return "INBOX" + slash + rest if first.upper() == "INBOX" else name
 

@@ -30,7 +30,7 @@ from smtp_in.settings import Settings as SmtpSettings
 
 FOLDER = Path(__file__).parents[2] / "docs" / "reference"
 
-_SETTINGS: dict[str, type[ServiceSettings]] = {
+SETTINGS: dict[str, type[ServiceSettings]] = {
     "smtp-in": SmtpSettings,
     "delivery": DeliverySettings,
     "imap": ImapSettings,
@@ -48,14 +48,14 @@ def pages() -> dict[str, str]:
 
 def settings_of(service: str) -> dict[str, FieldInfo]:
     """By name, of the service as its container is called."""
-    return _SETTINGS[service].model_fields
+    return SETTINGS[service].model_fields
 
 
 def settings_page() -> str:
     shared = ServiceSettings.model_fields
     lines = ["# Settings", "", "Services are told everything by environment variables.", "", "## All services", ""]
     lines += _table(("variable", "default", ""), (_setting(name, field) for name, field in shared.items()))
-    for service, model in _SETTINGS.items():
+    for service, model in SETTINGS.items():
         own = {
             name: field
             for name, field in model.model_fields.items()

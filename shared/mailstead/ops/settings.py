@@ -27,10 +27,13 @@ Networks = Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_networks)]
 ListenHost = Annotated[str, BeforeValidator(_literal_address)]
 
 
+_FROM_THE_ENVIRONMENT = SettingsConfigDict(env_prefix="MAILSTEAD_", frozen=True, extra="ignore")
+
+
 class ServiceSettings(BaseSettings):
     """What all services share. Each service adds its ports and limits in its own `settings.py`."""
 
-    model_config = SettingsConfigDict(env_prefix="MAILSTEAD_", frozen=True, extra="ignore")
+    model_config = _FROM_THE_ENVIRONMENT
 
     database_url: SecretStr = Field(
         description="PostgreSQL as this service's own role: postgresql://role:password@host:port/name"
@@ -71,7 +74,9 @@ class ServiceSettings(BaseSettings):
 
 
 class SieveSettings(BaseSettings):
-    """What is said of Sieve scripts to each service that takes them in."""
+    """What is said of Sieve scripts to each service that takes them in, beside ServiceSettings."""
+
+    model_config = _FROM_THE_ENVIRONMENT
 
     sieve_max_scripts: int = Field(default=32, ge=1, le=1_000, description="Sieve scripts of one account at most")
     sieve_max_script_octets: int = Field(

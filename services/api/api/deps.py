@@ -20,6 +20,8 @@ from mailstead.store.engine import Database
 from mailstead.store.passwords import Passwords
 from mailstead.store.provisioning import Provisioning
 from mailstead.store.queue_view import QueueView
+from mailstead.store.sieve_scripts import SieveScripts
+from mailstead.wire.sieve import Limits
 
 log = get_logger()
 
@@ -34,6 +36,8 @@ class Backend:
     aliases: Aliases
     queue: QueueView
     passwords: Passwords
+    scripts: SieveScripts
+    script_limits: Limits
 
 
 def backend(request: Request) -> Backend:

@@ -2,10 +2,10 @@
 
 from pydantic import Field
 
-from mailstead.ops.settings import Port, ServiceSettings
+from mailstead.ops.settings import Port, ServiceSettings, SieveSettings
 
 
-class ApiSettings(ServiceSettings):
+class ApiSettings(ServiceSettings, SieveSettings):
     """`MAILSTEAD_API_PORT` and so on; see `ServiceSettings` for the rest."""
 
     api_port: Port = Field(default=8080, description="Port for HTTP; 0 picks a free one")

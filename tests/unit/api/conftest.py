@@ -20,6 +20,8 @@ from mailstead.store.engine import open_database
 from mailstead.store.passwords import Passwords
 from mailstead.store.provisioning import Provisioning
 from mailstead.store.queue_view import QueueView
+from mailstead.store.sieve_scripts import SieveScripts
+from mailstead.wire.sieve import Limits
 
 Client = httpx.AsyncClient
 MAX_BODY = 10_000
@@ -29,7 +31,8 @@ MAX_BODY = 10_000
 async def backend(database_urls: DatabaseUrls) -> AsyncIterator[Backend]:
     async with open_database(database_urls.api) as db, open_bus(None, name="test") as bus:
         passwords = Passwords(Directory(db))
-        yield Backend(db, bus, Provisioning(db), Aliases(db), QueueView(db), passwords)
+        scripts = SieveScripts(db, max_scripts=2)
+        yield Backend(db, bus, Provisioning(db), Aliases(db), QueueView(db), passwords, scripts, Limits(octets=2_000))
         passwords.close()
 
 

@@ -76,6 +76,7 @@ class House:
         envelope_id: str | None = None,
         expires_after: timedelta = QUEUE_LIFETIME,
         message: bytes = MESSAGE,
+        require_tls: bool = False,
     ) -> UUID:
         """Queue a message as an accepted submission does."""
         outgoing = Outgoing(
@@ -87,6 +88,7 @@ class House:
             expires_after=expires_after,
             envelope_id=envelope_id,
             return_full=return_full,
+            require_tls=require_tls,
         )
         receipt = await self.ingest.deliver(Delivery(new_trace_id(), parse_message(message), queued=(outgoing,)))
         return receipt.queued[0]

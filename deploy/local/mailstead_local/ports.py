@@ -17,6 +17,7 @@ class Ports:
     submission: int = 2587
     submission_tls: int = 2465
     managesieve: int = 4190
+    lmtp: int = 2424
     imap: int = 2143
     imap_tls: int = 2993
     pop3: int = 2110

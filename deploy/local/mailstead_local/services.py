@@ -39,6 +39,7 @@ SERVICES: tuple[Service, ...] = (
             "MAILSTEAD_SUBMISSION_PORT": "submission",
             "MAILSTEAD_SUBMISSION_TLS_PORT": "submission_tls",
             "MAILSTEAD_MANAGESIEVE_PORT": "managesieve",
+            "MAILSTEAD_LMTP_PORT": "lmtp",
         },
     ),
     Service("delivery", "delivery", "observe_delivery"),

@@ -67,6 +67,11 @@ class Courier:
 
         Raises nothing for what DNS, a host or the database does to it; cancelled, it ends its connection.
         """
+        if leased.require_tls:
+            # Rather a report than a way that is not known to be safe (RFC 8689 §4.2.1, §5): here no host proves who it is.
+            tried.host = leased.domain
+            tried.decide(leased.recipients, failed("5.7.30", "REQUIRETLS support required"))
+            return
         route = await self._router.find(leased.domain)
         if isinstance(route, Unroutable):
             tried.host = leased.domain

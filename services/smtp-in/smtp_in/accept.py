@@ -8,15 +8,16 @@ the budget until then, so that a store that has come to a halt makes new senders
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 from datetime import UTC, datetime
 from types import TracebackType
 
 from mailstead.model.failure import Refused
 from mailstead.ops.logging import get_logger
-from mailstead.wire.message import parse_message
+from mailstead.wire.message import Parsed, parse_message
 from mailstead.wire.trace import date_time
 from smtp_in import replies
 from smtp_in.arrival import Arrival, Planner, TurnedAway
@@ -26,7 +27,7 @@ from smtp_in.placing import Placer
 from smtp_in.received import Additions, rewrite
 from smtp_in.replies import Reply
 
-PARSE_IN_THREAD = 256 * 1024  # octets; what is larger would hold up the loop for more than a few milliseconds
+DESCRIBE_IN_THREAD = 256 * 1024  # octets; what is larger would hold up the loop for more than a few milliseconds
 COMMIT_SECONDS = 60.0  # a client waits 10 minutes for this reply (RFC 5321 §4.5.3.2.6)
 
 log = get_logger()
@@ -51,7 +52,7 @@ class Acceptor(AbstractAsyncContextManager["Acceptor"]):
         self._planners = planners
         self._commit_seconds = commit_seconds
         self._now = now
-        self._under_way: set[asyncio.Task[Reply]] = set()
+        self._under_way: set[asyncio.Task[list[Reply]]] = set()
         self._late: set[asyncio.Task[Reply]] = set()  # commits that nobody waits for any more
         self._threads = ThreadPoolExecutor(1, thread_name_prefix="parse")
 
@@ -66,18 +67,43 @@ class Acceptor(AbstractAsyncContextManager["Acceptor"]):
 
     async def accept(self, arrival: Arrival) -> Reply:
         """The reply to the final dot. Being cancelled while waiting for it changes nothing about the message."""
-        task = asyncio.create_task(self._settle(arrival))
+        (reply,) = await self._shielded(arrival, [arrival])
+        return reply
+
+    async def accept_each(self, arrival: Arrival) -> list[Reply]:
+        """For LMTP: a reply for each recipient in order (RFC 2033 §4.2), each placed for itself; what is kept is kept once."""
+        transaction = arrival.transaction
+        alone = [replace(arrival, transaction=replace(transaction, targets=[target])) for target in transaction.targets]
+        return await self._shielded(arrival, alone)
+
+    async def _shielded(self, arrival: Arrival, parts: Sequence[Arrival]) -> list[Reply]:
+        task = asyncio.create_task(self._settle(arrival, parts))
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
         return await asyncio.shield(task)
 
-    async def _settle(self, arrival: Arrival) -> Reply:
+    async def _settle(self, arrival: Arrival, parts: Sequence[Arrival]) -> list[Reply]:
         started = time.perf_counter()
+        now = self._now()
+        described = asyncio.ensure_future(self._described(arrival, now))
+        commits = [asyncio.create_task(self._commit(part, described, now)) for part in parts]
+        left = len(commits)
+
+        def settled(_: object) -> None:
+            nonlocal left
+            left -= 1
+            if not left:
+                self._budget.release(len(arrival.content))
+
+        for commit in commits:
+            commit.add_done_callback(settled)
+        return [await self._told(part, commit, started) for part, commit in zip(parts, commits, strict=True)]
+
+    async def _told(self, arrival: Arrival, commit: "asyncio.Task[Reply]", started: float) -> Reply:
+        """What the client hears of it, and a line in the log."""
         fault: Exception | None = None
-        commit = asyncio.create_task(self._commit(arrival))
-        commit.add_done_callback(lambda _: self._budget.release(len(arrival.content)))
         try:
-            async with asyncio.timeout(self._commit_seconds):
+            async with asyncio.timeout(self._commit_seconds - (time.perf_counter() - started)):
                 reply = await asyncio.shield(commit)
         except TurnedAway as away:
             fault, reply = away, away.reply
@@ -100,19 +126,27 @@ class Acceptor(AbstractAsyncContextManager["Acceptor"]):
             outcome = commit.exception() or commit.result().text
             log.warning("commit ended after the sender was told to try again", outcome=str(outcome))
 
-    async def _commit(self, arrival: Arrival) -> Reply:
-        now = self._now()
-        content = rewrite(arrival.content, arrival.hop.host, _additions(arrival, now))
-        if isinstance(content, Reply):
-            return content
-        if len(content) > PARSE_IN_THREAD:
-            parsed = await asyncio.get_running_loop().run_in_executor(self._threads, parse_message, content)
-        else:
-            parsed = parse_message(content)
+    async def _described(self, arrival: Arrival, now: datetime) -> Parsed | Reply:
+        """The message as it will be kept, or why it is refused."""
+        additions = _additions(arrival, now)
+        if len(arrival.content) <= DESCRIBE_IN_THREAD:
+            return _describe(arrival.content, arrival.hop.host, additions)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, _describe, arrival.content, arrival.hop.host, additions)
+
+    async def _commit(self, arrival: Arrival, described: "Awaitable[Parsed | Reply]", now: datetime) -> Reply:
+        parsed = await described
+        if isinstance(parsed, Reply):
+            return parsed
         for plan in self._planners:
             arrival = await plan(arrival, parsed, now)
         await self._placer.place(arrival, parsed, now)
         return replies.accepted(arrival.trace_id)
+
+
+def _describe(content: bytes | bytearray, host: str, additions: Additions | None) -> Parsed | Reply:
+    rewritten = rewrite(content, host, additions)
+    return rewritten if isinstance(rewritten, Reply) else parse_message(rewritten)
 
 
 def _additions(arrival: Arrival, now: datetime) -> Additions | None:

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 
 from mailstead.model.address import Address
@@ -12,6 +13,7 @@ from mailstead.ops.database import service_database
 from mailstead.ops.events import service_bus
 from mailstead.ops.lifecycle import Runtime
 from mailstead.ops.listener import Listener, serve
+from mailstead.ops.settings import contains
 from mailstead.ops.sockets import StartFailed
 from mailstead.store.directory import Directory
 from mailstead.store.ingest import Ingest
@@ -46,6 +48,7 @@ class Ports:
     submission: Listener
     submissions: Listener | None
     managesieve: Listener
+    lmtp: Listener
 
 
 @asynccontextmanager
@@ -105,7 +108,8 @@ async def open_ports(
                     )
                 )
             managesieve = await stack.enter_async_context(_listen_for_scripts(runtime, settings, scripts, passwords, metrics))
-            yield Ports(mx, submission, submissions, managesieve)
+            lmtp = await stack.enter_async_context(_listen(runtime, settings, handler("lmtp", Role.LMTP), settings.lmtp_port))
+            yield Ports(mx, submission, submissions, managesieve, lmtp)
     finally:
         passwords.close()
 
@@ -138,16 +142,22 @@ def _handlers(
     rules = _rules(settings)
 
     def handler(name: str, role: Role) -> Handler:
+        submits = role is Role.SUBMISSION
         service = Service(
-            name,
-            role,
-            settings.hostname,
-            settings.smtp_max_size,
-            settings.smtp_max_recipients,
+            name=name,
+            role=role,
+            hostname=settings.hostname,
+            max_size=settings.smtp_max_size,
+            max_recipients=settings.smtp_max_recipients,
             offers_tls=runtime.tls is not None,
-            mechanisms=MECHANISMS if role is Role.SUBMISSION else (),
+            mechanisms=MECHANISMS if submits else (),
+            offers_dsn=role is not Role.MX or settings.smtp_dsn_for_strangers,
+            future_release=timedelta(days=settings.submission_hold_days if submits else 0),
         )
-        return Handler(service, limits, directory, recipients, passwords, acceptor, budget, metrics, postmaster, rules)
+        front_ends = settings.smtp_xclient_networks
+        return Handler(
+            service, limits, directory, recipients, passwords, acceptor, budget, metrics, postmaster, rules, front_ends
+        )
 
     return handler
 
@@ -179,6 +189,9 @@ async def _listen(
     runtime: Runtime, settings: Settings, handler: Handler, port: int, *, implicit_tls: bool = False
 ) -> AsyncIterator[Listener]:
     async def session(connection: Connection) -> None:
+        if handler.service.role is Role.LMTP and not contains(settings.lmtp_networks, connection.peer_host):
+            await connection.write(replies.NOT_FOR_YOU.wire)
+            return
         may_log_in_plainly = handler.is_submission and settings.allows_plaintext_auth(connection.peer_host)
         await SmtpSession(connection, handler, may_log_in_plainly=may_log_in_plainly).converse()
 

@@ -19,7 +19,7 @@ class Arrival:
     listener: str
     hop: Hop
     transaction: Transaction
-    content: bytes
+    content: bytes | bytearray
     account: AuthenticatedAccount | None  # who submitted it; None for mail from outside
 
     @property

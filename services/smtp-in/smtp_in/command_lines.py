@@ -8,17 +8,19 @@ from smtp_in.replies import Reply
 MAX_COMMAND = 512  # octets with CRLF, RFC 5321 §4.5.3.1.4
 
 LONGER: Mapping[str, int] = {
-    "MAIL": 2048,  # 512 and what SIZE, BODY, SMTPUTF8, AUTH, RET and ENVID add (RFC 1870 §3, 6152, 6531 §3.4, 4954 §5, 3461 §5)
+    "MAIL": 2048,  # 512 and what SIZE, BODY, SMTPUTF8, AUTH, RET, ENVID … add (RFC 1870 §3, 6152, 6531 §3.4, 4954 §5, 3461 §5)
     "RCPT": 2048,  # 512 and what NOTIFY and ORCPT add (RFC 3461 §5), and addresses in UTF-8
     "VRFY": 1024,
+    "XCLIENT": 1024,
     "AUTH": 12_288 + 64,  # RFC 4954 §4
 }
 MAX_LINE = max(LONGER.values())
 MAX_DISCARDED = 64 * 1024  # octets of a line that is too long
 
-VERBS = frozenset(
-    {"EHLO", "HELO", "MAIL", "RCPT", "DATA", "RSET", "NOOP", "QUIT", "VRFY", "EXPN", "HELP", "STARTTLS", "AUTH"},
-)
+VERBS = frozenset({
+    "EHLO", "HELO", "LHLO", "MAIL", "RCPT", "DATA", "BDAT", "RSET", "NOOP", "QUIT", "VRFY", "EXPN", "HELP", "STARTTLS", "AUTH",
+    "XCLIENT",
+})  # fmt: skip
 
 
 class CommandLines:

@@ -5,19 +5,21 @@ from dataclasses import dataclass
 from mailstead.model.address import Address
 from mailstead.model.failure import Failure, Refused
 from mailstead.ops.logging import get_logger
+from mailstead.ops.settings import Network, contains
 from mailstead.store.directory import Directory
 from mailstead.store.passwords import Passwords
 from mailstead.wire.sasl import Credentials
 from smtp_in import replies
 from smtp_in.accept import Acceptor
 from smtp_in.content import Budget, ContentLimits
+from smtp_in.extensions import RecipientAsked, Sender
 from smtp_in.metrics import Metrics
 from smtp_in.policy import MailboxRules, Role
 from smtp_in.recipients import Recipients
 from smtp_in.replies import Reply
 from smtp_in.resolve import Asker
-from smtp_in.session import RecipientAsked, Sender, Service, Session
-from smtp_in.targets import Target
+from smtp_in.session import Service, Session
+from smtp_in.targets import Relay, Target
 
 log = get_logger()
 
@@ -50,6 +52,7 @@ class Handler:
     metrics: Metrics
     postmaster: Address
     rules: MailboxRules
+    front_ends: tuple[Network, ...] = ()
 
     async def mail(self, session: Session, sender: Sender) -> Reply:
         """Begin a transaction, or say why not."""
@@ -82,7 +85,11 @@ class Handler:
             return resolved
         if transaction.placements + len(resolved.placements) > self.limits.placements:
             return replies.TOO_MANY_RECIPIENTS
-        session.add(Target(str(address), resolved.placements, asked.notify, asked.original, resolved.is_expanded))
+        placements = resolved.placements
+        if transaction.sender.hold_until is not None and account is not None:
+            # What is held lies in the queue, whoever it is for, and comes back to us when it is due (RFC 4865 §4).
+            placements = (Relay(str(address), account.tenant_id, account.account_id),)
+        session.add(Target(str(address), placements, asked.notify, asked.original, resolved.is_expanded))
         return replies.RECIPIENT_OK
 
     async def login(self, session: Session, credentials: Credentials, peer: str) -> Reply:
@@ -97,6 +104,10 @@ class Handler:
             log.info("login failed", listener=self.service.name, peer=peer, user=credentials.user, detail=refused.detail)
         self.metrics.login(reply)
         return reply
+
+    def is_front_end(self, peer: str) -> bool:
+        """Whether this peer may say whom it speaks for (XCLIENT)."""
+        return contains(self.front_ends, peer)
 
     @property
     def is_submission(self) -> bool:

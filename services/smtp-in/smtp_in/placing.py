@@ -6,7 +6,7 @@ is refused for good. When others are left, it is placed without that account, an
 """
 
 from collections.abc import Awaitable, Callable, Iterator, Set
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from mailstead.model.address import Address
@@ -14,6 +14,7 @@ from mailstead.model.failure import Failure, Refused
 from mailstead.model.ids import new_id
 from mailstead.ops.logging import get_logger
 from mailstead.store.delivery import (
+    QUEUE_LIFETIME,
     AlreadyMarked,
     Delivery,
     LocalCopy,
@@ -122,7 +123,7 @@ class Placer:
             arrival.trace_id,
             content,
             _copies(arrival, date, gone),
-            _queued(arrival, date),
+            _queued(arrival, date, now),
             companions=await self._answers(filtered, now, accounts),
             marks=filtered.marks,
         )
@@ -216,7 +217,7 @@ def _copies(arrival: Arrival, date: str, gone: Gone) -> tuple[LocalCopy, ...]:
     return tuple(copies.values())
 
 
-def _queued(arrival: Arrival, date: str) -> tuple[Outgoing, ...]:
+def _queued(arrival: Arrival, date: str, now: datetime) -> tuple[Outgoing, ...]:
     """One queue entry for all that leaves with the same sender in the same name, redirected by the same account or by none."""
     sender = arrival.transaction.sender
     entries: dict[tuple[str, int, int | None, Address | None], dict[str, OutgoingRecipient]] = {}
@@ -230,6 +231,7 @@ def _queued(arrival: Arrival, date: str) -> tuple[Outgoing, ...]:
         return ()
     targets = arrival.transaction.targets
     only = targets[0].address if len(targets) == 1 else None
+    held = max(sender.hold_until - now, timedelta(0)) if sender.hold_until else timedelta(0)
     prefix = received(arrival.hop, only, date)  # RFC 5321 §7.2: `for` would show blind recipients to each other
     return tuple(
         Outgoing(
@@ -240,6 +242,9 @@ def _queued(arrival: Arrival, date: str) -> tuple[Outgoing, ...]:
             (b"" if by is None else f"Delivered-To: {by}\r\n".encode()) + prefix,
             envelope_id=sender.envelope_id,
             return_full=sender.return_full,
+            require_tls=sender.require_tls,
+            not_before=sender.hold_until,
+            expires_after=QUEUE_LIFETIME + held,
             report_to=None if reverse_path == sender.path else sender.path,
         )
         for (reverse_path, tenant_id, account_id, by), recipients in entries.items()

@@ -11,10 +11,12 @@ from smtp_in.replies import Reply
 
 
 class Role(Enum):
-    """What a listener is for: taking mail for our own domains from anybody, or any mail from those who log in."""
+    """What a listener is for: mail for our own domains from anybody, any mail from those who log in, or mail for our own domains
+    from another mail server, with a reply for each recipient (RFC 2033)."""
 
     MX = "mx"
     SUBMISSION = "submission"
+    LMTP = "lmtp"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,7 @@ def judge_elsewhere(role: Role, address: Address, *, is_ours: bool, is_forward: 
     """
     if is_ours:
         return replies.for_failure(Failure.NO_SUCH_ACCOUNT)
-    if role is Role.MX and not is_forward:
+    if role is not Role.SUBMISSION and not is_forward:
         return replies.RELAY_DENIED
     if address.domain.startswith("[") or "." not in address.domain:
         return replies.for_failure(Failure.NO_SUCH_DOMAIN)  # nothing is sent to bare hosts and address literals

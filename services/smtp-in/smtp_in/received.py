@@ -23,9 +23,21 @@ class Additions:
     sender: str
 
 
-def rewrite(content: bytes, hostname: str, additions: Additions | None) -> bytes | Reply:
-    """The message as it will be kept, or why it is refused. `additions` is for submission."""
-    header = content[: split_header(content)]
+def rewrite(content: bytes | bytearray, hostname: str, additions: Additions | None) -> bytes | bytearray | Reply:
+    """The message as it will be kept, or why it is refused. `additions` is for submission; a bytearray is changed in place."""
+    size = split_header(content)
+    header = bytes(content[:size])
+    rewritten = rewrite_header(header, hostname, additions)
+    if isinstance(rewritten, Reply) or rewritten is header:
+        return rewritten if isinstance(rewritten, Reply) else content
+    if isinstance(content, bytearray):
+        content[:size] = rewritten  # no second copy of what is large
+        return content
+    return rewritten + content[size:]
+
+
+def rewrite_header(header: bytes, hostname: str, additions: Additions | None) -> bytes | Reply:
+    """A header section with its empty line; the very same where nothing is to be changed."""
     folded = header.lower()
     if folded.count(b"received:") > MAX_RECEIVED and _count(header, b"received") > MAX_RECEIVED:
         return replies.LOOP
@@ -33,7 +45,7 @@ def rewrite(content: bytes, hostname: str, additions: Additions | None) -> bytes
     if b"authentication-results" in folded:
         unwanted.add(b"authentication-results")
     if additions is None:
-        return _without(content, header, hostname, unwanted) if unwanted else content
+        return _without(header, hostname, unwanted) if unwanted else header
     names = {field.name.lower() for field in fields(header)}
     unwanted |= names & {b"bcc", b"resent-bcc"}
     added = "".join(
@@ -41,7 +53,7 @@ def rewrite(content: bytes, hostname: str, additions: Additions | None) -> bytes
         for name, value in (("From", additions.sender), ("Date", additions.date), ("Message-ID", additions.message_id))
         if value and name.lower().encode() not in names
     )
-    kept = _without(content, header, hostname, unwanted) if unwanted else content
+    kept = _without(header, hostname, unwanted) if unwanted else header
     if not added:
         return kept
     # A message without any header field begins with its body, unless its first line is empty.
@@ -53,7 +65,7 @@ def _count(header: bytes, name: bytes) -> int:
     return sum(field.name.lower() == name for field in fields(header))
 
 
-def _without(content: bytes, header: bytes, hostname: str, unwanted: set[bytes]) -> bytes:
+def _without(header: bytes, hostname: str, unwanted: set[bytes]) -> bytes:
     """Fields under the names in `unwanted` cut out; of Authentication-Results only those that bear our name."""
     pieces: list[bytes] = []
     at = 0
@@ -61,9 +73,11 @@ def _without(content: bytes, header: bytes, hostname: str, unwanted: set[bytes])
         name = field.name.lower()
         if name not in unwanted or (name == b"authentication-results" and not _bears(field.value, hostname)):
             continue
-        pieces.append(content[at : field.start])
+        pieces.append(header[at : field.start])
         at = field.end
-    pieces.append(content[at:])
+    if not pieces:
+        return header
+    pieces.append(header[at:])
     return b"".join(pieces)
 
 

@@ -51,11 +51,13 @@ BYE = Reply(221, "2.0.0", "Bye")
 READY_FOR_TLS = Reply(220, "2.0.0", "Ready to start TLS")
 SEND_CONTENT = Reply(354, NO_CODE, "Send the message, end with <CRLF>.<CRLF>")
 AUTHENTICATED = Reply(235, "2.7.0", "Authenticated")
+CHUNK_TAKEN = Reply(250, "2.0.0", "Chunk received")
 CANNOT_VERIFY = Reply(252, "2.0.0", "Addresses are not verified, send the message and see")  # RFC 5321 §3.5.3
 HELP = Reply(
     214,
     "2.0.0",
-    "Commands: EHLO HELO MAIL RCPT DATA RSET NOOP VRFY HELP QUIT STARTTLS AUTH\nWhat is offered now is in the answer to EHLO",
+    "Commands: EHLO HELO MAIL RCPT DATA BDAT RSET NOOP VRFY HELP QUIT STARTTLS AUTH\n"
+    "What is offered now is in the answer to EHLO",
 )
 
 # Syntax and order.
@@ -73,6 +75,11 @@ BAD_RECIPIENT = Reply(501, "5.1.3", "Recipient address is malformed")
 BAD_PARAMETER = Reply(501, "5.5.4", "Parameter is malformed, repeated or out of range")
 UNKNOWN_PARAMETER = Reply(555, "5.5.4", "Parameter not recognized")
 PARAMETERS_NEED_EHLO = Reply(555, "5.5.4", "Parameters need EHLO")
+BAD_CHUNK = Reply(501, "5.5.4", "Syntax: BDAT octets [LAST]")
+CHUNKS_UNDER_WAY = Reply(503, "5.5.1", "BDAT or RSET is expected")  # RFC 3030 §2
+LHLO_HERE = Reply(500, "5.5.1", "This is LMTP, say LHLO")  # RFC 2033 §4.1
+NO_LMTP_HERE = Reply(500, "5.5.1", "This is SMTP, say EHLO")
+HOLD_TOO_LONG = Reply(501, "5.5.4", "Held for longer than is offered")  # RFC 4865 §5
 VRFY_SYNTAX = Reply(501, "5.5.4", "Syntax: VRFY address")
 UTF8_NOT_ASKED = Reply(553, "5.6.7", "Non-ASCII addresses need MAIL with SMTPUTF8")  # RFC 6531 §3.5
 HELLO_FIRST = Reply(503, "5.5.1", "Say EHLO or HELO first")
@@ -118,6 +125,7 @@ REFUSED_BY_FILTER = Reply(550, "5.7.1", "Refused by the recipient's filter")  # 
 LOOP = Reply(554, "5.4.6", "Mail loop: too many Received fields")  # RFC 5321 §6.3
 
 # Replies after which the connection is closed.
+NOT_FOR_YOU = Reply(554, NO_CODE, "No service for this address")  # RFC 5321 §3.1
 DRAINING = Reply(421, "4.3.2", "Going down, connect again")
 IDLE = Reply(421, "4.4.2", "Nothing heard for too long")
 SESSION_TOO_LONG = Reply(421, "4.4.2", "Session has lasted too long")

@@ -33,7 +33,7 @@ def report_on(transaction: Transaction, gone: Set[int], host: str, now: datetime
 def compose(delivery: Delivery, report: Report, reader: LocalCopy | Outgoing, *, return_full: bool, now: datetime) -> Delivery:
     """`delivery` together with the report on it, for whoever reads it."""
     whole = report.failed and return_full and delivery.size <= MAX_RETURNED  # RFC 3461 §4.3
-    original = delivery.content.header + (delivery.content.body if whole else b"")
+    original = delivery.content.header + (bytes(delivery.content.body) if whole else b"")
     parsed = parse_message(render_dsn(report, original, whole=whole, message_id=f"{new_id().hex}@{report.host}", now=now))
     return replace(delivery, companions=(*delivery.companions, to_reader(parsed, reader)))
 

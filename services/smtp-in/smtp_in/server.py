@@ -15,6 +15,7 @@ replaced here, each with a test:
 import asyncio
 import contextlib
 from collections.abc import Callable, Coroutine
+from datetime import UTC, datetime
 from typing import Any, NoReturn, cast
 
 from aiosmtpd.smtp import SMTP
@@ -31,6 +32,7 @@ from smtp_in.arrival import Arrival
 from smtp_in.command_lines import MAX_LINE, VERBS, CommandLines
 from smtp_in.content import Collector
 from smtp_in.handler import Handler
+from smtp_in.policy import Role
 from smtp_in.replies import NO_CODE, Reply
 from smtp_in.session import Session, Transaction
 
@@ -70,7 +72,10 @@ class SmtpSession(SMTP):
         self._over = False
         self.loop = asyncio.get_running_loop()
         self._ends_at = self.loop.time() + handler.limits.session
-        self.hostname, self.__ident__ = handler.service.hostname, "ESMTP Mailstead"
+        self._is_lmtp = handler.service.role is Role.LMTP
+        self._state.is_front_end = handler.is_front_end(connection.peer_host)
+        self._chunks: Collector | None = None  # the message that BDAT has begun
+        self.hostname, self.__ident__ = handler.service.hostname, "LMTP Mailstead" if self._is_lmtp else "ESMTP Mailstead"
         self.session = AiosmtpdSession(self.loop)
         self.session.peer, self.session.extended_smtp = connection.peer_host, True
         self.transport = _RUNNING
@@ -89,6 +94,9 @@ class SmtpSession(SMTP):
             "MAIL": self._mail,
             "RCPT": self._rcpt,
             "DATA": self._data,
+            "BDAT": self._bdat,
+            "LHLO": self._lhlo,
+            "XCLIENT": self._xclient,
             "RSET": self._rset,
             "NOOP": self._noop,
             "QUIT": self._quit,
@@ -108,6 +116,7 @@ class SmtpSession(SMTP):
             if over.cause is not None:
                 raise over.cause from None
         finally:
+            self._forget_chunks()
             self._smtp_methods.clear()  # with these the object refers to itself, and only a full collection would free it
             del self._reader, self._writer
 
@@ -158,13 +167,33 @@ class SmtpSession(SMTP):
     # ---- commands
 
     async def _ehlo(self, argument: str | None) -> None:
-        await self._say(self._state.greet(argument, extended=True))
+        await self._greet(argument, extended=True, lmtp=False)
 
     async def _helo(self, argument: str | None) -> None:
-        await self._say(self._state.greet(argument, extended=False))
+        await self._greet(argument, extended=False, lmtp=False)
+
+    async def _lhlo(self, argument: str | None) -> None:
+        await self._greet(argument, extended=True, lmtp=True)
+
+    async def _greet(self, argument: str | None, *, extended: bool, lmtp: bool) -> None:
+        if lmtp is not self._is_lmtp:
+            await self._say(replies.LHLO_HERE if self._is_lmtp else replies.NO_LMTP_HERE)
+            return
+        self._forget_chunks()
+        await self._say(self._state.greet(argument, extended=extended, now=datetime.now(UTC)))
+
+    async def _xclient(self, argument: str | None) -> None:
+        """The peer says whom it speaks for; the session begins anew (Postfix's XCLIENT_README)."""
+        told = self._state.xclient(argument)
+        if isinstance(told, Reply):
+            await self._say(told)
+            return
+        self._forget_chunks()
+        self._connection.peer_host = told.address or self._connection.peer_host
+        await self._say(Reply(220, NO_CODE, f"{self.hostname} {self.__ident__}"))
 
     async def _mail(self, argument: str | None) -> None:
-        sender = self._state.mail(argument)
+        sender = self._state.mail(argument, datetime.now(UTC))
         await self._say(sender if isinstance(sender, Reply) else await self._handler.mail(self._state, sender))
 
     async def _rcpt(self, argument: str | None) -> None:
@@ -184,14 +213,39 @@ class SmtpSession(SMTP):
         collector = Collector(self._handler.limits.content, self._handler.budget)
         try:
             await self._receive(collector)
-            reply = collector.fault or await self._accept(transaction, collector)
+            await self._answer(transaction, collector)
         finally:
             collector.release()
-        await self._say(reply)
+
+    async def _bdat(self, argument: str | None) -> None:
+        """A chunk (RFC 3030 §2); what is announced is read whatever becomes of it, or it would be taken for commands."""
+        chunk = self._state.bdat(argument)
+        if isinstance(chunk, Reply):
+            await self._finish(chunk)  # nobody knows where the next command begins
+        refusal = self._state.begin_chunk()
+        if refusal is None and self._chunks is None:
+            self._chunks = Collector(self._handler.limits.content, self._handler.budget, chunked=True)
+        await self._receive_chunk(chunk.octets, None if refusal else self._chunks)
+        if refusal is not None or self._chunks is None:
+            await self._say(refusal or replies.CHUNKS_UNDER_WAY)
+        elif not chunk.last:
+            await self._say(self._chunks.fault or replies.CHUNK_TAKEN)
+        else:
+            self._chunks.end_chunks()
+            try:
+                await self._answer(self._state.end_chunks(), self._chunks)
+            finally:
+                self._forget_chunks()
+
+    def _forget_chunks(self) -> None:
+        if self._chunks is not None:
+            self._chunks.release()
+            self._chunks = None
 
     async def _rset(self, argument: str | None) -> None:
         if not argument:
             self._state.reset()
+            self._forget_chunks()
         await self._say(replies.NO_ARGUMENT_TAKEN if argument else replies.OK)
 
     async def _noop(self, argument: str | None) -> None:
@@ -285,7 +339,45 @@ class SmtpSession(SMTP):
         self._connection.idle_timeout = self._handler.limits.command_idle
         self._in_content = False
 
+    async def _receive_chunk(self, left: int, collector: Collector | None) -> None:
+        """So many octets, into the collector or into nothing; what came after them waits as commands."""
+        self._in_content = True
+        self._connection.idle_timeout = self._handler.limits.content_idle
+        dropped = 0
+        block = self._lines.rest()
+        while True:
+            mine = block[:left]
+            left -= len(mine)
+            if collector is not None:
+                collector.feed_chunk(mine)
+            dropped += len(mine)
+            if (collector is None and dropped > self._handler.limits.content.discarded) or (collector and collector.hopeless):
+                await self._finish(replies.TOO_LARGE)
+            if not left:
+                break
+            if self.loop.time() > self._ends_at:
+                await self._finish(replies.SESSION_TOO_LONG)
+            await self._flush()  # the peer may wait for the reply to the chunk before
+            block = await self._read()
+        self._lines.feed(block[len(mine) :])
+        self._connection.idle_timeout = self._handler.limits.command_idle
+        self._in_content = False
+
+    async def _answer(self, transaction: Transaction, collector: Collector) -> None:
+        """After the last octet: one reply, or on LMTP one for each recipient in order (RFC 2033 §4.2)."""
+        if not self._is_lmtp:
+            await self._say(collector.fault or await self._accept(transaction, collector))
+        elif collector.fault is not None:
+            for _ in transaction.targets:
+                await self._say(collector.fault)
+        else:
+            for reply in await self._handler.acceptor.accept_each(self._arrival(transaction, collector)):
+                await self._say(reply)
+
     async def _accept(self, transaction: Transaction, collector: Collector) -> Reply:
+        return await self._handler.acceptor.accept(self._arrival(transaction, collector))
+
+    def _arrival(self, transaction: Transaction, collector: Collector) -> Arrival:
         state, cipher = self._state, self._connection.cipher() if self._state.tls else None
         hop = Hop(
             state.hello_name or "",
@@ -296,12 +388,12 @@ class SmtpSession(SMTP):
                 tls=state.tls,
                 authenticated=state.account is not None,
                 utf8=transaction.sender.utf8,
+                lmtp=self._is_lmtp,
             ),
             new_trace_id(),
             cipher[1] if cipher else None,
         )
-        arrival = Arrival(self._handler.service.name, hop, transaction, collector.take(), state.account)
-        return await self._handler.acceptor.accept(arrival)
+        return Arrival(self._handler.service.name, hop, transaction, collector.take(), state.account)
 
     # ---- reading and writing
 

@@ -1,6 +1,8 @@
 """Where a client stands and what it may do next: the state machine of a session, without socket, clock or look-up.
 
     NEW --EHLO/HELO--> GREETED --MAIL--> SENDER --RCPT--> RECIPIENTS --DATA--> GREETED
+                                                              |
+                                                              +--BDAT--> CHUNKS --BDAT LAST--> GREETED
 
 EHLO, HELO and RSET lead back to GREETED from everywhere; STARTTLS leads back to NEW (RFC 3207 §4.2). What must be looked up
 (a recipient, a sender's owner) is asked for by returning a value; the shell looks it up, `policy.py` judges, and the session
@@ -9,20 +11,20 @@ is told by `begin` and `add`.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
 from enum import Enum
 
-from mailstead.model.address import Address
-from mailstead.store.delivery import Notify
 from mailstead.store.passwords import AuthenticatedAccount
-from smtp_in import grammar, replies
+from smtp_in import extensions, grammar, replies, xclient
+from smtp_in.extensions import Offer, RecipientAsked, Sender
 from smtp_in.grammar import BadParameters, BadPath, Postmaster
 from smtp_in.policy import Role
 from smtp_in.replies import NO_CODE, Reply
 from smtp_in.targets import Target
+from smtp_in.xclient import FrontEnd
 
-MAX_ENVID = 100  # octets, RFC 3461 §4.4
-MAX_ORCPT = 500  # octets, RFC 3461 §4.2
-MAX_SIZE_DIGITS = 20  # RFC 1870 §4
+MAX_CHUNK_DIGITS = 12  # of BDAT's octets
+MAX_KNOWN_HELLOS = 16  # answers to EHLO that are kept rendered
 
 
 class Phase(Enum):
@@ -32,6 +34,7 @@ class Phase(Enum):
     GREETED = "greeted"
     SENDER = "sender"
     RECIPIENTS = "recipients"
+    CHUNKS = "chunks"
 
 
 OUT_OF_ORDER: Mapping[str, Mapping[Phase, Reply]] = {
@@ -39,9 +42,16 @@ OUT_OF_ORDER: Mapping[str, Mapping[Phase, Reply]] = {
         Phase.NEW: replies.HELLO_FIRST,
         Phase.SENDER: replies.NESTED_MAIL,
         Phase.RECIPIENTS: replies.NESTED_MAIL,
+        Phase.CHUNKS: replies.CHUNKS_UNDER_WAY,
     },
-    "RCPT": {Phase.NEW: replies.HELLO_FIRST, Phase.GREETED: replies.MAIL_FIRST},
+    "RCPT": {Phase.NEW: replies.HELLO_FIRST, Phase.GREETED: replies.MAIL_FIRST, Phase.CHUNKS: replies.CHUNKS_UNDER_WAY},
     "DATA": {
+        Phase.NEW: replies.HELLO_FIRST,
+        Phase.GREETED: replies.MAIL_FIRST,
+        Phase.SENDER: replies.NO_VALID_RECIPIENTS,
+        Phase.CHUNKS: replies.CHUNKS_UNDER_WAY,  # RFC 3030 §2: DATA and BDAT do not mix
+    },
+    "BDAT": {
         Phase.NEW: replies.HELLO_FIRST,
         Phase.GREETED: replies.MAIL_FIRST,
         Phase.SENDER: replies.NO_VALID_RECIPIENTS,
@@ -50,19 +60,21 @@ OUT_OF_ORDER: Mapping[str, Mapping[Phase, Reply]] = {
         Phase.NEW: replies.EHLO_FIRST,
         Phase.SENDER: replies.AUTH_IN_TRANSACTION,  # RFC 4954 §4
         Phase.RECIPIENTS: replies.AUTH_IN_TRANSACTION,
+        Phase.CHUNKS: replies.AUTH_IN_TRANSACTION,
     },
     "STARTTLS": {
         Phase.NEW: replies.EHLO_FIRST,
         Phase.SENDER: replies.NESTED_MAIL,
         Phase.RECIPIENTS: replies.NESTED_MAIL,
+        Phase.CHUNKS: replies.NESTED_MAIL,
     },
 }
 """What each command is told in a phase where it may not be used; commands that are not named may always be."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Service:
-    """What one listener offers. The answers to EHLO are rendered once."""
+    """What one listener offers. `future_release`: how long a message may be held (RFC 4865)."""
 
     name: str
     role: Role
@@ -71,54 +83,42 @@ class Service:
     max_recipients: int
     offers_tls: bool
     mechanisms: tuple[str, ...] = ()
+    offers_dsn: bool = False
+    future_release: timedelta = timedelta(0)
     hello: Reply = field(init=False)
-    _extended: dict[tuple[bool, bool], Reply] = field(init=False, repr=False)
+    _extended: dict[tuple[bool, bool, bool, date], Reply] = field(init=False, repr=False, compare=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "hello", Reply(250, NO_CODE, self.hostname))
-        answers = {(tls, auth): self._extended_hello(tls, auth) for tls in (False, True) for auth in (False, True)}
-        object.__setattr__(self, "_extended", answers)
 
-    @property
-    def offers_dsn(self) -> bool:
-        """Strangers are not promised reports; who logs in is (RFC 3461 §5)."""
-        return self.role is Role.SUBMISSION
+    def extended_hello(self, *, tls: bool, auth: bool, xclient: bool, now: datetime) -> Reply:
+        """The answer to EHLO, by whether TLS is on, AUTH may be used, and the peer is a front end of ours."""
+        key = (tls, auth, xclient, now.date())
+        if key not in self._extended:
+            if len(self._extended) > MAX_KNOWN_HELLOS:
+                self._extended.clear()
+            self._extended[key] = self._extended_hello(*key)
+        return self._extended[key]
 
-    def extended_hello(self, *, tls: bool, auth: bool) -> Reply:
-        """The answer to EHLO, by whether TLS is on and whether AUTH may be used."""
-        return self._extended[tls, auth]
-
-    def _extended_hello(self, tls: bool, auth: bool) -> Reply:
-        keywords = ["PIPELINING", f"SIZE {self.max_size}", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES"]
+    def _extended_hello(self, tls: bool, auth: bool, xclient: bool, today: date) -> Reply:
+        keywords = ["PIPELINING", f"SIZE {self.max_size}", "8BITMIME", "SMTPUTF8", "CHUNKING", "ENHANCEDSTATUSCODES"]
         keywords += ["DSN"] if self.offers_dsn else []
+        keywords += [f"LIMITS RCPTMAX={self.max_recipients}"]  # RFC 9422 §3
+        keywords += ["REQUIRETLS"] if tls else []  # RFC 8689 §2
+        if self.future_release:  # RFC 4865 §3
+            keywords.append(f"FUTURERELEASE {int(self.future_release.total_seconds())} {today + self.future_release}T00:00:00Z")
         keywords += ["STARTTLS"] if self.offers_tls and not tls else []
         keywords += ["AUTH " + " ".join(self.mechanisms)] if auth and self.mechanisms else []
+        keywords += ["XCLIENT NAME ADDR PORT PROTO HELO"] if xclient else []
         return Reply(250, NO_CODE, "\n".join([self.hostname, *keywords, "HELP"]))
 
 
 @dataclass(frozen=True, slots=True)
-class Sender:
-    """A MAIL command that is in order. `address` None is the null reverse-path; `size` is what was declared, or 0."""
+class Chunk:
+    """A BDAT command that is in order: so many octets follow."""
 
-    address: Address | None
-    size: int = 0
-    utf8: bool = False
-    envelope_id: str | None = None
-    return_full: bool = False
-
-    @property
-    def path(self) -> str:
-        """As it stands between the brackets of MAIL FROM."""
-        return str(self.address) if self.address else ""
-
-
-@dataclass(frozen=True, slots=True)
-class RecipientAsked:
-    """A RCPT command that is in order. `address` None is `<Postmaster>`."""
-
-    address: Address | None
-    notify: frozenset[Notify] = frozenset()
-    original: str | None = None
+    octets: int
+    last: bool
 
 
 @dataclass(slots=True)
@@ -129,16 +129,18 @@ class Transaction:
     targets: list[Target] = field(default_factory=list)
     deferred: bool = False
     placements: int = 0  # that all targets come to
+    chunked: bool = False  # BDAT has begun
 
 
 class Session:
     """One connection's protocol state. Methods take a command's argument and return a Reply, or what has to be looked up."""
 
-    __slots__ = ("account", "extended", "hello_name", "may_log_in_plainly", "service", "tls", "transaction")
+    __slots__ = ("account", "extended", "hello_name", "is_front_end", "may_log_in_plainly", "service", "tls", "transaction")
 
     def __init__(self, service: Service, *, may_log_in_plainly: bool = False) -> None:
         self.service = service
         self.may_log_in_plainly = may_log_in_plainly  # the peer stands in a network from which passwords may come without TLS
+        self.is_front_end = False  # the peer may say whom it speaks for: XCLIENT
         self.tls = False
         self.hello_name: str | None = None
         self.extended = False
@@ -151,19 +153,28 @@ class Session:
             return Phase.NEW
         if self.transaction is None:
             return Phase.GREETED
+        if self.transaction.chunked:
+            return Phase.CHUNKS
         return Phase.RECIPIENTS if self.transaction.targets else Phase.SENDER
 
     @property
     def may_auth(self) -> bool:
         return bool(self.service.mechanisms) and self.account is None and (self.tls or self.may_log_in_plainly)
 
-    def greet(self, argument: str | None, *, extended: bool) -> Reply:
-        """EHLO or HELO (RFC 5321 §4.1.1.1); a transaction under way is forgotten."""
+    @property
+    def offer(self) -> Offer:
+        """Which parameters MAIL and RCPT may have now."""
+        return Offer(bool(self.service.mechanisms), self.service.offers_dsn, self.tls, self.service.future_release)
+
+    def greet(self, argument: str | None, *, extended: bool, now: datetime) -> Reply:
+        """EHLO, LHLO or HELO (RFC 5321 §4.1.1.1, RFC 2033 §4.1); a transaction under way is forgotten."""
         name = grammar.hello_name(argument or "")
         if name is None:
             return replies.BAD_HELLO
         self.hello_name, self.extended, self.transaction = name, extended, None
-        return self.service.extended_hello(tls=self.tls, auth=self.may_auth) if extended else self.service.hello
+        if not extended:
+            return self.service.hello
+        return self.service.extended_hello(tls=self.tls, auth=self.may_auth, xclient=self.is_front_end, now=now)
 
     def reset(self) -> None:
         """RSET, or the end of a transaction."""
@@ -203,7 +214,19 @@ class Session:
             return replies.AUTH_UNKNOWN_MECHANISM
         return words[0].upper(), words[1] if len(words) == 2 else None
 
-    def mail(self, argument: str | None) -> Reply | Sender:
+    def xclient(self, argument: str | None) -> Reply | FrontEnd:
+        """XCLIENT from a front end of ours: whom it speaks for; the session is then as new."""
+        if not self.is_front_end:
+            return replies.NOT_IMPLEMENTED
+        if self.transaction is not None:
+            return replies.NESTED_MAIL
+        told = xclient.parse(argument or "")
+        if told is None:
+            return replies.BAD_PARAMETER
+        self.hello_name, self.extended, self.account = None, False, None
+        return told
+
+    def mail(self, argument: str | None, now: datetime) -> Reply | Sender:
         """MAIL (RFC 5321 §4.1.1.2)."""
         if refusal := OUT_OF_ORDER["MAIL"].get(self.phase):
             return refusal
@@ -221,7 +244,7 @@ class Session:
             return replies.BAD_PARAMETER
         if given and not self.extended:
             return replies.PARAMETERS_NEED_EHLO
-        sender = self._sender(address, given)
+        sender = extensions.sender(address, given, self.offer, now)
         if isinstance(sender, Reply):
             return sender
         if sender.size > self.service.max_size:
@@ -255,7 +278,7 @@ class Session:
             return replies.PARAMETERS_NEED_EHLO
         if not self.transaction.sender.utf8 and not argument.isascii():
             return replies.UTF8_NOT_ASKED  # RFC 6531 §3.5
-        return self._recipient(None if isinstance(address, Postmaster) else address, given)
+        return extensions.recipient(None if isinstance(address, Postmaster) else address, given, self.offer)
 
     def add(self, target: Target) -> None:
         """The recipient was found good."""
@@ -272,67 +295,34 @@ class Session:
         """DATA (RFC 5321 §4.1.1.4): the whole envelope, which is no longer the session's."""
         if argument:
             return replies.NO_ARGUMENT_TAKEN
+        return self._not_now("DATA") or self._taken()
+
+    def bdat(self, argument: str | None) -> Reply | Chunk:
+        """BDAT (RFC 3030 §2): what follows. The octets that are announced come in any case, unless the reply is BAD_CHUNK."""
+        words = (argument or "").split()
+        if not (words and words[0].isascii() and words[0].isdigit() and len(words[0]) <= MAX_CHUNK_DIGITS):
+            return replies.BAD_CHUNK
+        if [word.upper() for word in words[1:]] not in ([], ["LAST"]):
+            return replies.BAD_CHUNK
+        return Chunk(int(words[0]), len(words) == 2)
+
+    def begin_chunk(self) -> Reply | None:
+        """Why the chunk is not wanted, or None."""
+        refusal = self._not_now("BDAT")
+        if refusal is None and self.transaction is not None:
+            self.transaction.chunked = True
+        return refusal
+
+    def end_chunks(self) -> Transaction:
+        """The whole envelope, which is no longer the session's."""
+        return self._taken()
+
+    def _not_now(self, verb: str) -> Reply | None:
         if self.phase is Phase.SENDER and self.transaction and self.transaction.deferred:
             return replies.NO_RECIPIENTS_NOW  # a client that looks at this reply only must try again, too
-        if refusal := OUT_OF_ORDER["DATA"].get(self.phase):
-            return refusal
+        return OUT_OF_ORDER[verb].get(self.phase)
+
+    def _taken(self) -> Transaction:
         transaction, self.transaction = self.transaction, None
         assert transaction is not None
         return transaction
-
-    def _sender(self, address: Address | None, given: dict[str, str | None]) -> Reply | Sender:
-        size, utf8, envelope_id, return_full = 0, False, None, False
-        for keyword, value in given.items():
-            match keyword:
-                case "SIZE":  # RFC 1870 §4
-                    if not (value and value.isascii() and value.isdigit() and len(value) <= MAX_SIZE_DIGITS):
-                        return replies.BAD_PARAMETER
-                    size = int(value)
-                case "BODY":  # RFC 6152 §3; 8-bit content is taken either way
-                    if (value or "").upper() not in ("7BIT", "8BITMIME"):
-                        return replies.BAD_PARAMETER
-                case "SMTPUTF8":  # RFC 6531 §3.4
-                    if value is not None:
-                        return replies.BAD_PARAMETER
-                    utf8 = True
-                case "AUTH" if self.service.mechanisms:  # RFC 4954 §5: no client is trusted to say it, so it is dropped
-                    if not (value and (value == "<>" or _is_xtext(value))):
-                        return replies.BAD_PARAMETER
-                case "RET" if self.service.offers_dsn:  # RFC 3461 §4.3
-                    if (value or "").upper() not in ("FULL", "HDRS"):
-                        return replies.BAD_PARAMETER
-                    return_full = (value or "").upper() == "FULL"
-                case "ENVID" if self.service.offers_dsn:  # RFC 3461 §4.4
-                    if not (value and len(value) <= MAX_ENVID and _is_xtext(value)):
-                        return replies.BAD_PARAMETER
-                    envelope_id = value
-                case _:
-                    return replies.UNKNOWN_PARAMETER  # RFC 5321 §4.1.1.11
-        return Sender(address, size, utf8, envelope_id, return_full)
-
-    def _recipient(self, address: Address | None, given: dict[str, str | None]) -> Reply | RecipientAsked:
-        notify: frozenset[Notify] = frozenset()
-        original = None
-        for keyword, value in given.items():
-            match keyword:
-                case "NOTIFY" if self.service.offers_dsn:  # RFC 3461 §4.1
-                    words = (value or "").upper().split(",")
-                    if len(set(words)) < len(words) or not all(word in Notify.__members__ for word in words):
-                        return replies.BAD_PARAMETER
-                    if "NEVER" in words and len(words) > 1:
-                        return replies.BAD_PARAMETER
-                    notify = frozenset(Notify[word] for word in words)
-                case "ORCPT" if self.service.offers_dsn:  # RFC 3461 §4.2
-                    kind, semicolon, path = (value or "").partition(";")
-                    if not (
-                        semicolon and kind and path and len(path) <= MAX_ORCPT and (_is_xtext(path) or kind.lower() == "utf-8")
-                    ):
-                        return replies.BAD_PARAMETER
-                    original = value
-                case _:
-                    return replies.UNKNOWN_PARAMETER
-        return RecipientAsked(address, notify, original)
-
-
-def _is_xtext(value: str) -> bool:
-    return grammar.XTEXT.fullmatch(value) is not None

@@ -1,10 +1,11 @@
 """What SMTP ingress is told by its environment, beside what every service is told."""
 
+from ipaddress import ip_network
 from typing import Literal
 
 from pydantic import Field
 
-from mailstead.ops.settings import Port, ServiceSettings, SieveSettings
+from mailstead.ops.settings import Networks, Port, ServiceSettings, SieveSettings
 
 MEBIBYTE = 1024 * 1024
 
@@ -17,7 +18,21 @@ class Settings(ServiceSettings, SieveSettings):
     submission_tls_port: Port = Field(
         default=2465, description="Submission with TLS from the start; used when a certificate is given"
     )
-    smtp_max_connections: int = Field(default=2_000, ge=1, description="Connections to each of the three ports at most")
+    lmtp_port: Port = Field(default=2424, description="LMTP, for mail that another mail server has taken in")
+    lmtp_networks: Networks = Field(
+        default=(ip_network("127.0.0.0/8"), ip_network("::1")),
+        description="Networks, comma-separated, from which LMTP is spoken; others are turned away",
+    )
+    smtp_xclient_networks: Networks = Field(
+        default=(), description="Networks, comma-separated, of front ends that say by XCLIENT whom they speak for"
+    )
+    smtp_dsn_for_strangers: bool = Field(
+        default=False, description="Whether other mail hosts may ask for reports of success, which may go to forged senders"
+    )
+    submission_hold_days: int = Field(
+        default=30, ge=0, le=365, description="How long a message may be held before it leaves (FUTURERELEASE); 0: not offered"
+    )
+    smtp_max_connections: int = Field(default=2_000, ge=1, description="Connections to each port at most")
     smtp_max_size: int = Field(default=64 * MEBIBYTE, ge=64 * 1024, description="Octets of one message at most")
     smtp_max_recipients: int = Field(default=1_000, ge=100, description="Recipients of one message at most")
     smtp_max_placements: int = Field(

@@ -23,6 +23,14 @@ def _literal_address(value: str) -> str:
     return value
 
 
+def contains(networks: tuple[Network, ...], host: str) -> bool:
+    """Whether the address lies in one of them."""
+    if not networks:
+        return False
+    address = ip_address(host)
+    return any(address.version == network.version and address in network for network in networks)
+
+
 Networks = Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_networks)]
 ListenHost = Annotated[str, BeforeValidator(_literal_address)]
 
@@ -69,8 +77,7 @@ class ServiceSettings(BaseSettings):
 
     def allows_plaintext_auth(self, peer_host: str) -> bool:
         """Whether a password from this address may be accepted on a connection without TLS."""
-        address = ip_address(peer_host)
-        return any(address.version == network.version and address in network for network in self.plaintext_auth_networks)
+        return contains(self.plaintext_auth_networks, peer_host)
 
 
 class SieveSettings(BaseSettings):

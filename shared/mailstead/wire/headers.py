@@ -28,12 +28,12 @@ class HeaderField:
     end: int
 
 
-def split_header(message: bytes) -> int:
+def split_header(message: bytes | bytearray) -> int:
     """Octets of the header section with the empty line that ends it; the whole message when there is none (RFC 5322 §2.1)."""
     return header_end(message, 0, len(message))
 
 
-def header_end(message: bytes, start: int, end: int) -> int:
+def header_end(message: bytes | bytearray, start: int, end: int) -> int:
     """Where the body begins of an entity that is `message[start:end]`; `end` when it has no empty line."""
     if message.startswith((b"\r\n", b"\n"), start, end):
         return message.index(b"\n", start) + 1

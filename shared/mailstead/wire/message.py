@@ -22,12 +22,14 @@ _MESSAGE_ID = re.compile(rb"<[^<>\s]{1,900}>")
 class Parsed:
     """A message taken apart: `header` (with its empty line) and `body` are all of its octets, the rest describes them.
 
+    `body` is a view of the message where that is large and came as a bytearray: nobody else may change it from then on.
+
     `structure` is packed (`wire.structure`), its offsets count from the start of the header; `envelope` and `bodystructure` are
     ready for the wire. `sent_at` has the zone that Date gave.
     """
 
     header: bytes
-    body: bytes
+    body: bytes | memoryview
     structure: bytes
     envelope: bytes
     bodystructure: bytes
@@ -39,10 +41,10 @@ class Parsed:
     preview: str
 
 
-def parse_message(data: bytes) -> Parsed:
+def parse_message(data: bytes | bytearray) -> Parsed:
     """Describe a message. Never raises, whatever the octets are."""
     header_end = split_header(data)
-    header = data[:header_end]
+    header = bytes(data[:header_end])
     values = first_values(header)
     part = scan_body(data, values, header_end)
     own_id = _MESSAGE_ID.search(values.get(b"message-id", b""))
@@ -50,7 +52,7 @@ def parse_message(data: bytes) -> Parsed:
     references = dict.fromkeys(_MESSAGE_ID.findall(related, max(0, len(related) - MAX_RELATED))[-MAX_REFERENCES:])
     return Parsed(
         header=header,
-        body=data[header_end:],
+        body=memoryview(data)[header_end:] if isinstance(data, bytearray) else data[header_end:],
         structure=pack(part),
         envelope=render_envelope_of(values),
         bodystructure=render_bodystructure(part),

@@ -71,13 +71,13 @@ def scan(message: bytes) -> Part:
     return scan_body(message, first_values(message[:body_start]), body_start)
 
 
-def scan_body(message: bytes, values: dict[bytes, bytes], body_start: int) -> Part:
+def scan_body(message: bytes | bytearray, values: dict[bytes, bytes], body_start: int) -> Part:
     """As `scan`, for a header section that was taken apart already."""
     return _Scanner(message).part(values, Span(0, body_start), Span(body_start, len(message)), 0, in_digest=False)
 
 
 class _Scanner:
-    def __init__(self, message: bytes) -> None:
+    def __init__(self, message: bytes | bytearray) -> None:
         self._message = message
         self._parts = 0
         self._headers_left = MAX_HEADERS
@@ -127,7 +127,7 @@ class _Scanner:
         middle = header_end(self._message, start, end)
         looked_at = min(middle - start, self._headers_left)
         self._headers_left -= looked_at
-        return first_values(self._message[start : start + looked_at]), Span(start, middle), Span(middle, end)
+        return first_values(bytes(self._message[start : start + looked_at])), Span(start, middle), Span(middle, end)
 
     def _multipart(self, boundary: bytes, body: Span, depth: int, *, in_digest: bool) -> tuple[Part, ...]:
         found: list[Part] = []

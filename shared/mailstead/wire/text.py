@@ -46,10 +46,10 @@ def _collect(message: bytes, part: Part, pieces: list[str]) -> None:
         pieces.append(part_text(message, part))
 
 
-def part_text(message: bytes, part: Part, limit: int | None = None) -> str:
+def part_text(message: bytes | bytearray, part: Part, limit: int | None = None) -> str:
     """A text part, or what its first `limit` octets hold, in its charset. Never raises."""
     end = part.body.end if limit is None else min(part.body.end, part.body.start + limit)
-    octets = decode_transfer(message[part.body.start : end], part.encoding)
+    octets = decode_transfer(bytes(message[part.body.start : end]), part.encoding)
     return decode_octets(octets, part.parameter("charset") or "utf-8", cut=end < part.body.end)
 
 
@@ -66,7 +66,7 @@ def decode_transfer(octets: bytes, encoding: str) -> bytes:
     return octets
 
 
-def preview(message: bytes, part: Part) -> str:
+def preview(message: bytes | bytearray, part: Part) -> str:
     """The beginning of the first text part (plain before HTML) on one line, at most PREVIEW_LENGTH characters."""
     found = _first_text(part, "plain") or _first_text(part, "html")
     if found is None:

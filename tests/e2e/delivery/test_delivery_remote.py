@@ -208,3 +208,13 @@ async def test_an_event_wakes_the_worker_long_before_it_would_look(house: House,
         await house.settled(await house.send("bob@dest.test"))
         assert loop.time() - began < 5
         assert runtime.registry.get_sample_value("mailstead_delivery_recipients_total", {"outcome": "delivered"}) == 2
+
+
+async def test_what_requires_tls_never_leaves_without(house: House) -> None:
+    """RFC 8689 §4.2.1: it is reported with 5.7.30, and no host is even asked."""
+    async with house.delivering():
+        queue_id = await house.send("bob@dest.test", require_tls=True)
+        states = await house.settled(queue_id)
+    assert states["bob@dest.test"].status == "5.7.30"
+    report = await house.report()
+    assert "5.7.30" in str(report)

@@ -58,6 +58,7 @@ VARIABLES = {
     "password64": b64encode(PASSWORD.encode()).decode(),
     "x500": "x" * 500,
     "x498": "x" * 498,
+    "x70000": ("x" * 98 + "\\r\\n") * 700,
 }
 
 
@@ -130,6 +131,7 @@ async def serve(database_urls: DatabaseUrls, authority: TestAuthority) -> AsyncI
                     "submission_tls_port": 0,
                     "managesieve_port": 0,
                     "managesieve_failure_delay": 0,
+                    "lmtp_port": 0,
                     "tls_certificate": authority.certificate,
                     "tls_key": authority.key,
                     "drain_seconds": 5,
@@ -159,6 +161,7 @@ async def serve(database_urls: DatabaseUrls, authority: TestAuthority) -> AsyncI
                 "submission": ports.submission,
                 "submissions": ports.submissions,
                 "managesieve": ports.managesieve,
+                "lmtp": ports.lmtp,
             }
             return Served(runtime, budget, listeners, database_urls)
 

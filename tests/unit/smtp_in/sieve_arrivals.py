@@ -4,7 +4,8 @@ from mailstead.model.address import Address
 from mailstead.store.directory import Recipient
 from mailstead.wire.trace import Hop
 from smtp_in.arrival import Arrival
-from smtp_in.session import Sender, Transaction
+from smtp_in.extensions import Sender
+from smtp_in.session import Transaction
 from smtp_in.targets import Copy, Target
 
 

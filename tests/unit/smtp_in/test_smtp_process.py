@@ -28,6 +28,7 @@ async def process(served: Any, authority: TestAuthority, mx: int, submissions: i
         "MAILSTEAD_OBSERVE_PORT": "0",
         "MAILSTEAD_SMTP_PORT": str(mx),
         "MAILSTEAD_SUBMISSION_PORT": "0",
+        "MAILSTEAD_LMTP_PORT": "0",
         "MAILSTEAD_SUBMISSION_TLS_PORT": str(submissions),
         "MAILSTEAD_MANAGESIEVE_PORT": "0",
         "MAILSTEAD_TLS_CERTIFICATE": str(authority.certificate),

@@ -10,7 +10,7 @@ from smtp_in.replies import NO_CODE, Reply
 
 CONSTANTS = {name: value for name, value in vars(replies).items() if isinstance(value, Reply)}
 EVERY = [*CONSTANTS.values(), *replies.FAILURES.values(), *replies.LOGIN_FAILURES.values(), replies.accepted("0" * 32)]
-WITHOUT_CODE = {"SEND_CONTENT", "BAD_HELLO"}  # RFC 2034 §3
+WITHOUT_CODE = {"SEND_CONTENT", "BAD_HELLO", "NOT_FOR_YOU"}  # RFC 2034 §3
 
 
 @pytest.mark.parametrize("reply", EVERY, ids=lambda reply: f"{reply.code} {reply.text[:20]}")

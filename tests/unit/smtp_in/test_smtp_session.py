@@ -1,18 +1,33 @@
 """The state machine: what each command may do in each phase, and what the parameters of MAIL and RCPT become."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from mailstead.model.address import Address
 from mailstead.store.delivery import Notify
 from mailstead.store.passwords import AuthenticatedAccount
 from smtp_in import replies
+from smtp_in.extensions import RecipientAsked, Sender
 from smtp_in.policy import Role
 from smtp_in.replies import Reply
-from smtp_in.session import OUT_OF_ORDER, Phase, RecipientAsked, Sender, Service, Session, Transaction
+from smtp_in.session import OUT_OF_ORDER, Chunk, Phase, Service, Session, Transaction
 from smtp_in.targets import Target
+from smtp_in.xclient import FrontEnd
 
-MX = Service("mx", Role.MX, "mx.a.test", 1000, 3, offers_tls=True)
-SUBMISSION = Service("submission", Role.SUBMISSION, "mx.a.test", 1000, 3, offers_tls=True, mechanisms=("PLAIN", "LOGIN"))
+MX = Service(name="mx", role=Role.MX, hostname="mx.a.test", max_size=1000, max_recipients=3, offers_tls=True)
+SUBMISSION = Service(
+    name="submission",
+    role=Role.SUBMISSION,
+    hostname="mx.a.test",
+    max_size=1000,
+    max_recipients=3,
+    offers_tls=True,
+    mechanisms=("PLAIN", "LOGIN"),
+    offers_dsn=True,
+    future_release=timedelta(days=30),
+)
+NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 ALICE = AuthenticatedAccount(1, 1, "alice@a.test")
 
 
@@ -20,13 +35,15 @@ def session(phase: Phase, service: Service = MX) -> Session:
     """One that has come to `phase` in the ordinary way."""
     made = Session(service)
     if phase is not Phase.NEW:
-        made.greet("client.test", extended=True)
+        made.greet("client.test", extended=True, now=NOW)
     if service is SUBMISSION:
         made.account = ALICE
-    if phase in (Phase.SENDER, Phase.RECIPIENTS):
+    if phase in (Phase.SENDER, Phase.RECIPIENTS, Phase.CHUNKS):
         made.begin(Sender(None))
-    if phase is Phase.RECIPIENTS:
+    if phase in (Phase.RECIPIENTS, Phase.CHUNKS):
         made.add(Target("u@a.test", ()))
+    if phase is Phase.CHUNKS:
+        assert made.begin_chunk() is None
     assert made.phase is phase
     return made
 
@@ -34,11 +51,13 @@ def session(phase: Phase, service: Service = MX) -> Session:
 def ask(made: Session, verb: str) -> object:
     match verb:
         case "MAIL":
-            return made.mail("FROM:<>")
+            return made.mail("FROM:<>", NOW)
         case "RCPT":
             return made.rcpt("TO:<u@a.test>")
         case "DATA":
             return made.data(None)
+        case "BDAT":
+            return made.begin_chunk()
         case "AUTH":
             return made.auth("PLAIN")
         case _:
@@ -64,7 +83,7 @@ def test_the_table_of_order_holds(verb: str, phase: Phase) -> None:
 def test_greeting_again_and_reset_end_a_transaction(phase: Phase) -> None:
     for extended in (True, False):
         made = session(phase)
-        assert made.greet("client.test", extended=extended).code == 250
+        assert made.greet("client.test", extended=extended, now=NOW).code == 250
         assert made.phase is Phase.GREETED
     made = session(phase)
     made.reset()
@@ -80,7 +99,7 @@ def test_tls_forgets_everything(phase: Phase) -> None:  # RFC 3207 §4.2
 
 def test_a_failed_greeting_changes_nothing() -> None:
     made = session(Phase.RECIPIENTS)
-    assert made.greet("no name", extended=True) is replies.BAD_HELLO
+    assert made.greet("no name", extended=True, now=NOW) is replies.BAD_HELLO
     assert made.phase is Phase.RECIPIENTS
 
 
@@ -101,10 +120,13 @@ def test_data_gives_the_envelope_away() -> None:
         ("FROM:<ä@b.test> SMTPUTF8", Sender(Address("ä", "b.test"), utf8=True)),
         ("FROM:<a@b.test> RET=FULL ENVID=QQ+2B1", Sender(Address("a", "b.test"), envelope_id="QQ+2B1", return_full=True)),
         ("FROM:<a@b.test> RET=HDRS AUTH=<>", Sender(Address("a", "b.test"))),
+        ("FROM:<> HOLDFOR=3600", Sender(None, hold_until=NOW + timedelta(hours=1))),
+        ("FROM:<> holduntil=2026-11-24T10:00:00+01:00", Sender(None, hold_until=NOW + timedelta(days=1))),
+        ("FROM:<> HOLDUNTIL=2026-11-23T08:59:59Z", Sender(None)),
     ],
 )
 def test_senders(argument: str, sender: Sender) -> None:
-    assert session(Phase.GREETED, SUBMISSION).mail(argument) == sender
+    assert session(Phase.GREETED, SUBMISSION).mail(argument, NOW) == sender
 
 
 @pytest.mark.parametrize(
@@ -127,24 +149,32 @@ def test_senders(argument: str, sender: Sender) -> None:
         ("FROM:<a@b.test> ENVID=" + "x" * 101, replies.BAD_PARAMETER),
         ("FROM:<a@b.test> AUTH=a=b", replies.BAD_PARAMETER),
         ("FROM:<a@b.test> FOO=1", replies.UNKNOWN_PARAMETER),
+        ("FROM:<a@b.test> REQUIRETLS", replies.UNKNOWN_PARAMETER),  # RFC 8689 §4.2.1: not offered without TLS
+        ("FROM:<> HOLDFOR=0", replies.BAD_PARAMETER),
+        ("FROM:<> HOLDFOR=1234567890", replies.BAD_PARAMETER),
+        ("FROM:<> HOLDFOR=1 HOLDUNTIL=2026-11-24T10:00:00Z", replies.BAD_PARAMETER),
+        ("FROM:<> HOLDUNTIL=2026-11-24", replies.BAD_PARAMETER),
+        ("FROM:<> HOLDUNTIL=2026-11-24T10:00:00", replies.BAD_PARAMETER),
+        ("FROM:<> HOLDUNTIL=2027-11-24T10:00:00Z", replies.HOLD_TOO_LONG),
+        ("FROM:<> HOLDFOR=2592001", replies.HOLD_TOO_LONG),
         ("FROM:<ä@b.test>", replies.UTF8_NOT_ASKED),
     ],
 )
 def test_refused_senders(argument: str | None, reply: Reply) -> None:
-    assert session(Phase.GREETED, SUBMISSION).mail(argument) is reply
+    assert session(Phase.GREETED, SUBMISSION).mail(argument, NOW) is reply
 
 
 def test_the_exchanger_offers_no_dsn_and_no_auth() -> None:
-    assert session(Phase.GREETED).mail("FROM:<a@b.test> RET=FULL") is replies.UNKNOWN_PARAMETER
-    assert session(Phase.GREETED).mail("FROM:<a@b.test> AUTH=<>") is replies.UNKNOWN_PARAMETER
+    assert session(Phase.GREETED).mail("FROM:<a@b.test> RET=FULL", NOW) is replies.UNKNOWN_PARAMETER
+    assert session(Phase.GREETED).mail("FROM:<a@b.test> AUTH=<>", NOW) is replies.UNKNOWN_PARAMETER
     assert session(Phase.SENDER).rcpt("TO:<a@b.test> NOTIFY=NEVER") is replies.UNKNOWN_PARAMETER
     assert session(Phase.GREETED).auth("PLAIN") is replies.AUTH_NOT_OFFERED
 
 
 def test_parameters_need_ehlo() -> None:
     made = Session(MX)
-    made.greet("client.test", extended=False)
-    assert made.mail("FROM:<a@b.test> SIZE=1") is replies.PARAMETERS_NEED_EHLO
+    made.greet("client.test", extended=False, now=NOW)
+    assert made.mail("FROM:<a@b.test> SIZE=1", NOW) is replies.PARAMETERS_NEED_EHLO
 
 
 @pytest.mark.parametrize(
@@ -193,16 +223,16 @@ def test_recipients_are_counted() -> None:
 
 def test_submission_wants_tls_then_a_login() -> None:
     made = Session(SUBMISSION)
-    made.greet("client.test", extended=True)
-    assert made.mail("FROM:<>") is replies.TLS_FIRST
+    made.greet("client.test", extended=True, now=NOW)
+    assert made.mail("FROM:<>", NOW) is replies.TLS_FIRST
     assert made.auth("PLAIN") is replies.AUTH_NEEDS_TLS
     made.secured()
-    made.greet("client.test", extended=True)
-    assert made.mail("FROM:<>") is replies.AUTH_FIRST
+    made.greet("client.test", extended=True, now=NOW)
+    assert made.mail("FROM:<>", NOW) is replies.AUTH_FIRST
     assert made.auth("plain AGE=") == ("PLAIN", "AGE=")
     made.account = ALICE
     assert made.auth("PLAIN") is replies.AUTH_ALREADY
-    assert made.mail("FROM:<>") == Sender(None)
+    assert made.mail("FROM:<>", NOW) == Sender(None)
 
 
 @pytest.mark.parametrize(
@@ -216,19 +246,77 @@ def test_submission_wants_tls_then_a_login() -> None:
 )
 def test_refused_auth(argument: str | None, reply: Reply) -> None:
     made = Session(SUBMISSION, may_log_in_plainly=True)
-    made.greet("client.test", extended=True)
+    made.greet("client.test", extended=True, now=NOW)
     assert made.auth(argument) is reply
 
 
 def test_what_ehlo_offers() -> None:
     def keywords(made: Session) -> list[str]:
-        return [line[4:] for line in made.greet("c.test", extended=True).wire.decode().splitlines()][1:]
+        return [line[4:] for line in made.greet("c.test", extended=True, now=NOW).wire.decode().splitlines()][1:]
 
-    always = ["PIPELINING", "SIZE 1000", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES"]
-    assert keywords(Session(MX)) == [*always, "STARTTLS", "HELP"]
-    assert keywords(Session(SUBMISSION)) == [*always, "DSN", "STARTTLS", "HELP"]
-    assert keywords(Session(SUBMISSION, may_log_in_plainly=True)) == [*always, "DSN", "STARTTLS", "AUTH PLAIN LOGIN", "HELP"]
+    always = ["PIPELINING", "SIZE 1000", "8BITMIME", "SMTPUTF8", "CHUNKING", "ENHANCEDSTATUSCODES"]
+    dsn, limits, hold = "DSN", "LIMITS RCPTMAX=3", "FUTURERELEASE 2592000 2026-12-23T00:00:00Z"
+    assert keywords(Session(MX)) == [*always, limits, "STARTTLS", "HELP"]
+    assert keywords(Session(SUBMISSION)) == [*always, dsn, limits, hold, "STARTTLS", "HELP"]
+    assert keywords(Session(SUBMISSION, may_log_in_plainly=True)) == [
+        *always, dsn, limits, hold, "STARTTLS", "AUTH PLAIN LOGIN", "HELP",
+    ]  # fmt: skip
     secured = Session(SUBMISSION)
     secured.secured()
-    assert keywords(secured) == [*always, "DSN", "AUTH PLAIN LOGIN", "HELP"]
-    assert Session(MX).greet("c.test", extended=False).wire == b"250 mx.a.test\r\n"
+    assert keywords(secured) == [*always, dsn, limits, "REQUIRETLS", hold, "AUTH PLAIN LOGIN", "HELP"]
+    assert Session(MX).greet("c.test", extended=False, now=NOW).wire == b"250 mx.a.test\r\n"
+    secured.is_front_end = True
+    assert keywords(secured)[-2:] == ["XCLIENT NAME ADDR PORT PROTO HELO", "HELP"]
+
+
+def test_tls_may_be_required_over_tls() -> None:  # RFC 8689 §4.1
+    made = session(Phase.GREETED)
+    made.tls = True
+    assert made.mail("FROM:<> REQUIRETLS", NOW) == Sender(None, require_tls=True)
+    assert made.mail("FROM:<> REQUIRETLS=1", NOW) is replies.BAD_PARAMETER
+
+
+@pytest.mark.parametrize(
+    ("argument", "chunk"),
+    [("0 LAST", Chunk(0, True)), ("86", Chunk(86, False)), ("1 last", Chunk(1, True))],
+)
+def test_chunks(argument: str, chunk: Chunk) -> None:  # RFC 3030 §2
+    assert session(Phase.RECIPIENTS).bdat(argument) == chunk
+
+
+@pytest.mark.parametrize("argument", [None, "", "LAST", "x", "-1", "+1", "1 2", "1 LAST LAST", "١", "1" * 13])
+def test_what_is_no_chunk(argument: str | None) -> None:
+    assert session(Phase.RECIPIENTS).bdat(argument) is replies.BAD_CHUNK
+
+
+def test_the_last_chunk_gives_the_envelope_away() -> None:
+    made = session(Phase.CHUNKS)
+    assert made.begin_chunk() is None
+    assert made.end_chunks().targets == [Target("u@a.test", ())]
+    assert made.phase is Phase.GREETED
+
+
+@pytest.mark.parametrize(
+    ("argument", "address"),
+    [
+        ("ADDR=192.0.2.7 NAME=client.test", "192.0.2.7"),
+        ("addr=IPV6:2001:DB8::1", "2001:db8::1"),
+        ("NAME=[UNAVAILABLE] ADDR=[UNAVAILABLE]", None),
+        ("HELO=x+20y PROTO=ESMTP PORT=25", None),
+    ],
+)
+def test_a_front_end_says_whom_it_speaks_for(argument: str, address: str | None) -> None:
+    made = session(Phase.GREETED)
+    made.is_front_end = True
+    assert made.xclient(argument) == FrontEnd(address)
+    assert made.phase is Phase.NEW
+
+
+def test_what_a_front_end_may_not_say() -> None:
+    assert session(Phase.GREETED).xclient("ADDR=192.0.2.7") is replies.NOT_IMPLEMENTED
+    made = session(Phase.SENDER)
+    made.is_front_end = True
+    assert made.xclient("ADDR=192.0.2.7") is replies.NESTED_MAIL
+    made.reset()
+    for wrong in (None, "ADDR", "ADDR=x", "ADDR=1.2.3", "FOO=1", "HELO=a+0Ab", "NAME=a " * 21):
+        assert made.xclient(wrong) is replies.BAD_PARAMETER

@@ -39,14 +39,24 @@ class BrokenCommitter:
 
 SETTINGS: dict[str, dict[str, Any]] = {
     "plain-auth": {"plaintext_auth_networks": "127.0.0.0/8"},
+    "front-xclient": {"smtp_xclient_networks": "127.0.0.0/8"},
+    "mx-chunking-limits": {"smtp_max_size": 65_536},
     "failing-store": {"directory": lambda real: AwayDirectory(real._database)},
     "failing-commit": {"committer": BrokenCommitter},
 }
-LISTENERS = {"mx": "mx", "submission": "submission", "submissions": "submissions", "plain": "submission", "failing": "mx"}
+LISTENERS = {
+    "mx": "mx",
+    "submission": "submission",
+    "submissions": "submissions",
+    "plain": "submission",
+    "failing": "mx",
+    "front": "mx",
+    "lmtp": "lmtp",
+}
 
 
 @pytest.mark.parametrize("split", Split, ids=lambda split: split.value)
-@pytest.mark.parametrize("path", transcripts("smtp"))
+@pytest.mark.parametrize("path", [*transcripts("smtp"), *transcripts("lmtp")])
 async def test_transcript(
     path: Path, split: Split, serve: Callable[..., Awaitable[Any]], authority: TestAuthority, variables: dict[str, str]
 ) -> None:

@@ -58,7 +58,7 @@ class MessageView:
 
     @property
     def raw_body(self) -> bytes:
-        return self._parsed.body[: self._body_octets]
+        return bytes(self._parsed.body[: self._body_octets])
 
     def parts(self, wanted: tuple[bytes, ...]) -> Iterator[bytes]:
         """What is searched of each part whose type is among `wanted` (`text`, `text/plain`, or "" for all; RFC 5173 §5.2)."""
@@ -95,7 +95,7 @@ class MessageView:
         """Octets of the content; its header section is in front of the body and never asked for here."""
         before = len(self._parsed.header)
         start, end = max(0, span.start - before), max(0, span.end - before)
-        return self._parsed.body[start : min(end, start + max(0, limit))]
+        return bytes(self._parsed.body[start : min(end, start + max(0, limit))])
 
 
 def _walk(part: Part) -> Iterator[Part]:

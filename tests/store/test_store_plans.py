@@ -12,6 +12,7 @@ import pytest
 from kit.postgres import DatabaseUrls
 from mailstead.model.address import Address
 from mailstead.model.flags import FlagChange, Flags, SystemFlag
+from mailstead.model.sequence_set import SequenceSet
 from mailstead.store.changes import Changes
 from mailstead.store.directory import Directory
 from mailstead.store.engine import Database, open_database
@@ -19,14 +20,16 @@ from mailstead.store.ingest import Ingest
 from mailstead.store.mailboxes import Mailboxes
 from mailstead.store.maildrop import Maildrops
 from mailstead.store.messages import Messages, Want
+from mailstead.store.query import And, Body, Header, Text, Uids
 from mailstead.store.queue import Outcome, Queue, RecipientOutcome
+from mailstead.store.search import Search
 from store.builders import Account, delivery, outgoing, parsed
 
 MANY = 10_000  # messages of one account, and queued recipients
 CROWD = 2_000  # other accounts, each with a message
 TABLES = (
     "accounts", "addresses", "mailboxes", "messages", "emails", "expunged", "contents", "chunks", "queue_messages",
-    "queue_recipients", "queue_attempts",
+    "queue_recipients", "queue_attempts", "search_texts", "search_pending",
 )  # fmt: skip
 TIMES = 6  # from the sixth execution on, PostgreSQL considers a plan that fits all parameters
 
@@ -43,6 +46,7 @@ FILL = (
                            bodystructure, message_id, subject, sender, preview, sent_on)
        SELECT account_id, email_id, email_id, tenant_id, blob_id, 'x', '', 4, 10, '', '', '<' || n || '@x>', '', '', '',
               '2026-11-01'::date + n % 20 FROM plan""",
+    """INSERT INTO search_texts SELECT account_id, email_id, 0, true, 'the text of number ' || n FROM plan""",
     """INSERT INTO messages (account_id, mailbox_id, uid, modseq, flags, size, internal_date, saved_at, email_id)
        SELECT account_id, mailbox_id, n, n, n % 2, 10, now(), now(), email_id FROM plan""",
     """INSERT INTO expunged (account_id, mailbox_id, uid, modseq, flags, keywords, size, internal_date, email_id, actor, reason)
@@ -99,6 +103,7 @@ class Replica:
         self.ingest = await self._stack.enter_async_context(Ingest(smtp, announce=lambda _: None))
         self.directory, self.mailboxes = Directory(smtp), Mailboxes(imap, lambda _: None)
         self.messages, self.changes = Messages(imap, lambda _: None), Changes(imap)
+        self.imap = imap
         self.maildrops, self.queue = Maildrops(pop3), Queue(queue, lambda _: None)
         self.inbox = (await self.mailboxes.get(self.account.account_id, "INBOX")).mailbox_id
         return self
@@ -174,7 +179,18 @@ async def open_small_maildrop(replica: Replica, n: int) -> None:
     assert len((await replica.maildrops.open(row.account_id)).uids) == 2
 
 
-OPERATIONS = (deliver, look_up, select, fetch, catch_up, store, claim, open_small_maildrop)
+async def search(replica: Replica, n: int) -> None:
+    """After `deliver`: what that brought is not indexed yet."""
+    texts = Search(replica.imap)
+    for query, matches in (
+        (Text(f"number {MANY - n}"), 1),
+        (Header("Subject", f"nowhere {n}"), 0),
+        (And((Uids(SequenceSet(((1, 9),))), Body(f"er {n + 1}"))), 1),
+    ):
+        assert len(await texts.matching(replica.account.account_id, replica.inbox, query)) == matches
+
+
+OPERATIONS = (deliver, search, look_up, select, fetch, catch_up, store, claim, open_small_maildrop)
 
 
 async def test_no_hot_operation_scans_a_large_table(crowded: Account, owner_db: Database, database_urls: DatabaseUrls) -> None:

@@ -42,6 +42,13 @@ FORBIDDEN = [
     ("imap", "DELETE FROM chunks"),
     ("imap", "UPDATE emails SET subject = ''"),
     ("imap", "UPDATE domains SET active = true"),
+    ("imap", "INSERT INTO search_texts DEFAULT VALUES"),
+    ("imap", "DELETE FROM search_pending"),
+    ("smtp_in", "SELECT text FROM search_texts"),
+    ("smtp_in", "SELECT email_id FROM search_pending"),
+    ("delivery", "SELECT text FROM search_texts"),
+    ("api", "SELECT text FROM search_texts"),
+    ("pop3", "SELECT text FROM search_texts"),
     ("pop3", "SELECT queue_id FROM queue_messages"),
     ("pop3", "SELECT name FROM api_keys"),
     ("pop3", "SELECT content_key FROM tenants"),
@@ -61,6 +68,8 @@ FORBIDDEN = [
     ("jobs", "DELETE FROM messages"),
     ("jobs", "DELETE FROM accounts"),
     ("jobs", "UPDATE mailboxes SET uidnext = 1"),
+    ("jobs", "UPDATE emails SET subject = ''"),
+    ("jobs", "UPDATE search_texts SET text = ''"),
     ("jobs", "UPDATE chunks SET data = ''"),
 ]
 

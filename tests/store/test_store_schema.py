@@ -86,7 +86,7 @@ def test_what_an_account_owns_is_keyed_by_account() -> None:
     owned = {name: table for name, table in metadata.tables.items() if "account_id" in table.c and name not in NOT_OWNED}
     assert {
         *("accounts", "mailboxes", "messages", "expunged", "emails", "subscriptions", "outbox"),
-        *("sieve_scripts", "sieve_marks"),
+        *("sieve_scripts", "sieve_marks", "search_texts", "search_pending"),
     } == owned.keys()
     for table in owned.values():
         assert table.primary_key.columns.keys()[0] == "account_id", table.name

@@ -1,5 +1,6 @@
 """Searching: every query finds what a look at each message finds, text in messages of any size included."""
 
+import asyncio
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -7,17 +8,20 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from mailstead.model.failure import Failure, Refused
 from mailstead.model.flags import Flags, SystemFlag
 from mailstead.model.sequence_set import SequenceSet
-from mailstead.store import search as search_module
+from mailstead.store import search_condition, search_index, search_scan
 from mailstead.store.delivery import LocalCopy
 from mailstead.store.engine import Database
 from mailstead.store.ingest import Ingest
+from mailstead.store.messages import Messages
 from mailstead.store.query import (
     All,
     And,
     Before,
     Body,
+    EmailIs,
     HasFlag,
     HasKeyword,
     Header,
@@ -26,18 +30,24 @@ from mailstead.store.query import (
     Not,
     Or,
     Query,
+    SavedBefore,
+    SavedSince,
     SentBefore,
     SentSince,
     Since,
     Smaller,
     Text,
+    ThreadIs,
     Uids,
+    Younger,
 )
-from mailstead.store.search import Search
-from store.builders import Account, delivery, parsed
+from mailstead.store.reclaim import Reclaim
+from mailstead.store.search import Effort, Search
+from mailstead.store.search_index import SearchIndex
+from store.builders import Account, Town, delivery, fill, parsed, verbs
 
-MESSAGES, QUERIES = 60, 150
-WORDS = ("apple", "Birne", "Köln", "straße", "date%", "under_score", "back\\slash")
+MESSAGES, QUERIES = 60, 60
+WORDS = ("apple", "Birne", "Köln", "straße", "date%", "under_score", "back\\slash", "ß", "ne k", "日本語")
 OURS = b"X-Ours: Birne apple\r\n"  # the prefix: part of the header, not of the content
 DAY_ONE = date(2026, 11, 1)
 
@@ -59,6 +69,8 @@ class Known:
 def holds(known: Known, query: Query) -> bool:
     """What the query means (RFC 9051 §6.4.4)."""
     match query:
+        case ThreadIs() | EmailIs() | Younger() | SavedBefore() | SavedSince():
+            raise AssertionError(query)
         case All():
             return True
         case Not(inner):
@@ -122,7 +134,7 @@ def any_query(chance: random.Random, depth: int) -> Query:
 
 async def arrive(ingest: Ingest, account: Account, chance: random.Random) -> Known:
     subject = " ".join(chance.sample(WORDS, 2))
-    body = " ".join(chance.sample(WORDS, 2)) + "\r\n" + "filler\r\n" * chance.randint(0, 400)
+    body = " ".join(chance.sample(WORDS, 2)) + "\r\n" + "filler\r\n" * chance.randint(0, 600)
     sent = None if chance.random() < 0.2 else DAY_ONE + timedelta(chance.randint(0, 20))
     headers = ["MIME-Version: 1.0", "Content-Type: text/plain; charset=utf-8", "Content-Transfer-Encoding: 8bit"]
     if sent:
@@ -139,44 +151,171 @@ async def arrive(ingest: Ingest, account: Account, chance: random.Random) -> Kno
     return Known(stored.uid, stored.modseq, flags, size, arrived, sent, subject, body)
 
 
-@pytest.mark.parametrize("octets", [5_000, 4 * 1024 * 1024])
-async def test_queries_of_all_kinds(
-    ingest: Ingest, alice: Account, imap_db: Database, monkeypatch: pytest.MonkeyPatch, octets: int
-) -> None:
-    """However few octets are held at once, the answer is the same."""
-    monkeypatch.setattr(search_module, "BATCH_OCTETS", octets)
-    chance = random.Random(octets)
-    known = [await arrive(ingest, alice, chance) for _ in range(MESSAGES)]
-    inbox = await imap_db.fetchrow(
-        "look", "SELECT mailbox_id FROM mailboxes WHERE account_id = $1 AND name = 'INBOX'", alice.account_id
+async def inbox_of(database: Database, account: Account) -> int:
+    row = await database.fetchrow(
+        "look", "SELECT mailbox_id FROM mailboxes WHERE account_id = $1 AND name = 'INBOX'", account.account_id
     )
-    assert inbox is not None
-    search = Search(imap_db)
-    found = 0
-    for _ in range(QUERIES):
-        query = any_query(chance, 3)
-        uids = await search.matching(alice.account_id, inbox["mailbox_id"], query)
-        assert uids == [each.uid for each in known if holds(each, query)], query
-        found += 0 < len(uids) < MESSAGES
-    assert found > QUERIES / 4, "the queries tell messages apart"
+    assert row is not None
+    return int(row["mailbox_id"])
 
 
-async def test_a_search_of_text_takes_few_statements(
-    ingest: Ingest, alice: Account, imap_db: Database, statements: list[str]
+@pytest.mark.parametrize(("octets", "few"), [(5_000, 0), (4 * 1024 * 1024, 10), (4 * 1024 * 1024, 1_000)])
+async def test_queries_of_all_kinds(
+    ingest: Ingest, alice: Account, imap_db: Database, jobs_db: Database, monkeypatch: pytest.MonkeyPatch, octets: int, few: int
 ) -> None:
-    """Candidates, their rows, their octets, and the answer; one statement where no text is asked for (promise P7)."""
+    """However few octets are held at once, and whatever of the mailbox is indexed, the answer is the same."""
+    monkeypatch.setattr(search_scan, "BATCH_OCTETS", octets)
+    monkeypatch.setattr(search_condition, "FEW", few)
+    monkeypatch.setattr(search_index, "MAX_TEXT", 3_000)  # so that some mail is never indexed
+    chance = random.Random(octets + few)
+    known: list[Known] = []
+    search, index, found = Search(imap_db), SearchIndex(jobs_db), 0
+    for indexed in (False, True, False, True):
+        if indexed:
+            await index.fill()
+        else:
+            known += [await arrive(ingest, alice, chance) for _ in range(MESSAGES // 2)]
+        inbox = await inbox_of(imap_db, alice)
+        for _ in range(QUERIES):
+            query = any_query(chance, 3)
+            uids = await search.matching(alice.account_id, inbox, query)
+            assert uids == [each.uid for each in known if holds(each, query)], query
+            found += 0 < len(uids) < len(known)
+    assert found > QUERIES, "the queries tell messages apart"
+
+
+async def test_a_search_takes_few_statements(
+    ingest: Ingest, alice: Account, imap_db: Database, jobs_db: Database, statements: list[str]
+) -> None:
+    """One where no text is asked for, two where it is: what is not indexed, and the answer. Reading takes two a page."""
     chance = random.Random(1)
     known = [await arrive(ingest, alice, chance) for _ in range(MESSAGES)]
-    inbox = await imap_db.fetchrow(
-        "look", "SELECT mailbox_id FROM mailboxes WHERE account_id = $1 AND name = 'INBOX'", alice.account_id
-    )
-    assert inbox is not None
-    for query, count in (
-        (And((HasFlag(SystemFlag.SEEN), SentSince(DAY_ONE))), 1),
-        (Header("Subject", "x"), 3),
-        (Body("apple"), 4),
-    ):
+    inbox = await inbox_of(imap_db, alice)
+    for indexed in (False, True):
+        for query, count in (
+            (And((HasFlag(SystemFlag.SEEN), SentSince(DAY_ONE))), 1),
+            (Header("Subject", "x"), 2),
+            (Header("Date", "Nov"), 2 if indexed else 3),
+            (Body("apple"), 2 if indexed else 4),
+        ):
+            statements.clear()
+            uids = await Search(imap_db).matching(alice.account_id, inbox, query)
+            assert verbs(statements).count("SELECT") == count, statements
+            if not isinstance(query, Header) or query.name != "Date":
+                assert uids == [each.uid for each in known if holds(each, query)]
+        await SearchIndex(jobs_db).fill()
+
+
+async def test_fields_of_the_header(ingest: Ingest, alice: Account, imap_db: Database, jobs_db: Database) -> None:
+    """Encoded, folded, repeated, empty and over-long fields, before they are indexed and after."""
+    headers = [
+        "From: =?utf-8?q?J=C3=B6rg_STRASSE?= <joerg@example.net>",
+        "X-Folded: one\r\n two\r\n\tthree",
+        "X-Empty:",
+        "To: first@example.org",
+        "To: second@example.org",
+        "Cc: " + ", ".join(f"person{n}@example.org" for n in range(200)),
+        "X-Control: =?utf-8?q?a=00b=0Ac=01d?=",
+    ]
+    await ingest.deliver(delivery(alice.copy(), content=parsed("x", subject="a: b", headers=headers)))
+    inbox = await inbox_of(imap_db, alice)
+    wanted = {
+        ("From", "JÖRG straße"): True,
+        ("From", "sender"): True,  # the builder's own From stands before
+        ("X-Folded", "one two\tthree"): True,
+        ("x-folded", "two"): True,
+        ("X-Folded", "onetwo"): False,
+        ("X-Empty", ""): True,
+        ("X-Empty", "x"): False,
+        ("X-Missing", ""): False,
+        ("To", "second"): True,
+        ("Cc", "person199@"): True,
+        ("Bcc", ""): False,
+        ("Subject", "a:"): True,
+        ("Subject: a", "b"): False,
+        ("Subject", "t: a"): False,
+        ("X-Control", "b\nc"): True,
+        ("X-Control", "c\x01d"): True,
+        ("X-Control", "b\x01c"): False,  # which stands for the line end in what is indexed
+        ("", ""): False,
+    }
+    for _ in range(2):
+        for (name, text), expected in wanted.items():
+            found = await Search(imap_db).matching(alice.account_id, inbox, Header(name, text))
+            assert bool(found) is expected, (name, text)
+        await SearchIndex(jobs_db).fill()
+
+
+async def test_a_search_that_reads_too_much_is_refused(ingest: Ingest, alice: Account, imap_db: Database) -> None:
+    """And says so before it has read more; each page is told as it is done."""
+    chance = random.Random(3)
+    for _ in range(5):
+        await arrive(ingest, alice, chance)
+    inbox = await inbox_of(imap_db, alice)
+    told: list[tuple[int, int]] = []
+
+    async def progress(done: int, total: int) -> None:
+        told.append((done, total))
+
+    with pytest.raises(Refused) as refused:
+        await Search(imap_db).matching(alice.account_id, inbox, Body("apple"), Effort(100, progress))
+    assert refused.value.failure is Failure.TOO_LARGE
+    await Search(imap_db).matching(alice.account_id, inbox, Body("apple"), Effort(10**6, progress))
+    assert told == [(5, 5)]
+
+
+async def test_large_mail_is_searched_without_its_attachments(
+    ingest: Ingest, alice: Account, imap_db: Database, jobs_db: Database, statements: list[str]
+) -> None:
+    attachment = "attached\r\n" * 200_000
+    body = (
+        "--b\r\nContent-Type: text/plain\r\n\r\nA needle.\r\n"
+        f"--b\r\nContent-Type: application/x\r\n\r\n{attachment}--b--\r\n"
+    )  # fmt: skip
+    content = parsed(body, headers=["MIME-Version: 1.0", 'Content-Type: multipart/mixed; boundary="b"'])
+    (stored,) = (await ingest.deliver(delivery(alice.copy(), content=content))).copies
+    for _ in range(2):
         statements.clear()
-        uids = await Search(imap_db).matching(alice.account_id, inbox["mailbox_id"], query)
-        assert len(statements) == count, statements
-        assert uids == [each.uid for each in known if holds(each, query)]
+        for key, uids in (("needle", [stored.uid]), ("attached", [])):
+            assert await Search(imap_db).matching(alice.account_id, stored.mailbox_id, Body(key)) == uids
+        assert not [text for text in statements if "string_agg" in text], "no message is read whole"
+        await SearchIndex(jobs_db).fill()
+
+
+async def test_many_fill_the_index_and_some_die(
+    ingest: Ingest, alice: Account, town: Town, jobs_db: Database, owner_db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each email is indexed once, whoever works at the same time; a large account keeps no other waiting."""
+    monkeypatch.setattr(search_index, "CLAIM", 7)
+    monkeypatch.setattr(search_index, "CLAIM_OCTETS", 3_000)
+    bob = await town.account("bob")
+    await fill(ingest, alice, 40)
+    await fill(ingest, bob, 5)
+    index = SearchIndex(jobs_db)
+    assert await index.backlog() == 45
+    victim = asyncio.create_task(index.fill())
+    await asyncio.sleep(0)
+    victim.cancel()
+    await asyncio.gather(index.fill(), index.fill(), victim, return_exceptions=True)
+    await index.fill()
+    assert await index.backlog() == 0
+    row = await owner_db.fetchrow("look", "SELECT count(*) FROM search_texts")
+    assert row is not None
+    assert row["count"] == 45
+
+
+async def test_mail_that_is_reclaimed_takes_its_text_along(
+    ingest: Ingest, alice: Account, messages: Messages, jobs_db: Database, reclaim: Reclaim, owner_db: Database
+) -> None:
+    """Whether it was indexed or not; the invariants say that none is left."""
+    (first, *_) = await fill(ingest, alice, 3)
+    await SearchIndex(jobs_db).fill()
+    await fill(ingest, alice, 2)
+    await messages.expunge(alice.account_id, first.mailbox_id, None, actor="test", only_deleted=False)
+    await owner_db.execute("time passes", "DELETE FROM expunged")
+    await reclaim.emails(timedelta(0))
+    row = await owner_db.fetchrow(
+        "look", "SELECT (SELECT count(*) FROM search_texts) AS texts, (SELECT count(*) FROM search_pending) AS pending"
+    )
+    assert row is not None
+    assert tuple(row) == (0, 0)

@@ -1,5 +1,5 @@
-"""What runs in the background: reclaiming content, retention, the check of invariants. Each job runs on one replica at a time.
+"""What runs in the background: the search index, reclaiming content, retention, the check of invariants.
 
-May import `mailstead` (model, store, ops) and itself. Every job works in short transactions, may be killed at any moment, and may
-run twice: what it did is in the database and nowhere else.
+Each job runs on one replica at a time. May import `mailstead` (model, store, ops) and itself. Every job works in short
+transactions, may be killed at any moment, and may run twice: what it did is in the database and nowhere else.
 """

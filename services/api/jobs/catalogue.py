@@ -11,6 +11,7 @@ from mailstead.store.engine import Database
 from mailstead.store.invariants import CHECKS, check_invariants
 from mailstead.store.marks import expire_marks
 from mailstead.store.reclaim import Reclaim
+from mailstead.store.search_index import SearchIndex
 from mailstead.store.sizes import Sizes
 from mailstead.store.srs_keys import SrsKeys
 
@@ -29,7 +30,7 @@ class Job:
 
 def catalogue(db: Database, settings: JobsSettings, metrics: JobsMetrics) -> tuple[Job, ...]:
     """All jobs of this release."""
-    reclaim, sizes, srs_keys = Reclaim(db), Sizes(db), SrsKeys(db)
+    reclaim, sizes, srs_keys, index = Reclaim(db), Sizes(db), SrsKeys(db), SearchIndex(db)
 
     def removed(kind: str, count: int) -> None:
         metrics.removed.labels(kind).inc(count)
@@ -69,7 +70,17 @@ def catalogue(db: Database, settings: JobsSettings, metrics: JobsMetrics) -> tup
         metrics.table_rows.clear()
         metrics.oldest_transaction.set(0)
 
+    async def index_text() -> None:
+        try:
+            indexed = await index.fill()
+            metrics.indexed.inc(indexed)
+            if indexed:
+                log.info("text indexed", emails=indexed)
+        finally:
+            metrics.search_backlog.set(await index.backlog())
+
     return (
+        Job("search", settings.jobs_search_seconds, index_text, lambda: metrics.search_backlog.set(0)),
         Job("measure", settings.jobs_measure_seconds, measure, forget_measures),
         Job("srs_keys", settings.jobs_retention_seconds, rotate_keys),
         Job("reclaim", settings.jobs_reclaim_seconds, free_content),

@@ -16,6 +16,8 @@ class JobsMetrics:
     last_success: Gauge
     leading: Gauge
     removed: Counter
+    indexed: Counter
+    search_backlog: Gauge
     violations: Gauge
     table_octets: Gauge
     table_rows: Gauge
@@ -34,6 +36,12 @@ class JobsMetrics:
             ),
             leading=Gauge("mailstead_job_leading", "1 on the replica that runs this job", ["job"], registry=registry),
             removed=Counter("mailstead_removed_rows", "Rows that retention and reclaiming removed", ["kind"], registry=registry),
+            indexed=Counter("mailstead_search_indexed", "Mail whose text was indexed for SEARCH", registry=registry),
+            search_backlog=Gauge(
+                "mailstead_search_backlog",
+                "Mail whose text is not indexed yet, so that searches read it; at most 100,000 are counted",
+                registry=registry,
+            ),
             violations=Gauge(
                 "mailstead_invariant_violations",
                 "Rows that break an invariant of the store; only on the replica that checks",

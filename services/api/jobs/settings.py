@@ -11,6 +11,9 @@ class JobsSettings(ServiceSettings):
     jobs_lease_seconds: float = Field(
         default=30, ge=1, le=3600, description="How long a job waits for its replica after that replica is gone"
     )
+    jobs_search_seconds: float = Field(
+        default=2, gt=0, description="Seconds between two looks for new mail whose text is to be indexed for SEARCH"
+    )
     jobs_reclaim_seconds: float = Field(
         default=600, gt=0, description="Seconds between two looks for content that nothing refers to"
     )

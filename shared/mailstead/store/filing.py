@@ -30,6 +30,7 @@ from mailstead.store.tenant_keys import TenantKeys
 MAX_TEXT = 1000  # characters of a stored subject, sender or Message-ID
 MAX_IDENTIFIER = 1000  # octets of a stored Message-ID; an index row holds at most 2,704
 MAX_REFERENCES = 50  # Message-IDs followed to find a message's thread
+ABSENT = "\x02"  # stands for a field that a message lacks; no folded text has it
 
 _LOCK = """
 SELECT m.account_id, m.name, m.mailbox_id, m.uidvalidity, m.uidnext, m.highest_modseq
@@ -66,36 +67,43 @@ SELECT tenant_id, hash, blob_id FROM kept
 
 _STAGE = "INSERT INTO chunks (tenant_id, blob_id, number, data) SELECT $1, $2, * FROM unnest($3::int[], $4::bytea[])"
 
-_FILE = """
+_FILE = f"""
 WITH counted AS (
     UPDATE mailboxes m
     SET uidnext = m.uidnext + c.messages, highest_modseq = c.modseq, messages = m.messages + c.messages,
         unseen = m.unseen + c.unseen, deleted = m.deleted + c.deleted, size = m.size + c.size
-    FROM unnest($24::bigint[], $25::bigint[], $26::bigint[], $27::int[], $28::int[], $29::int[], $30::bigint[])
+    FROM unnest($28::bigint[], $29::bigint[], $30::bigint[], $31::int[], $32::int[], $33::int[], $34::bigint[])
         AS c(account_id, mailbox_id, modseq, messages, unseen, deleted, size)
     WHERE m.account_id = c.account_id AND m.mailbox_id = c.mailbox_id
 ), d AS (
     SELECT * FROM unnest(
         $1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::smallint[], $6::text[], $7::bigint[], $8::timestamptz[],
         $9::uuid[], $10::bigint[], $11::uuid[], $12::text[], $13::bytea[], $14::int[], $15::bytea[], $16::bytea[],
-        $17::text[], $18::text[], $19::text[], $20::text[], $21::timestamptz[], $22::date[], $23::text[]
+        $17::text[], $18::text[], $19::text[], $20::text[], $21::timestamptz[], $22::date[], $23::text[],
+        $24::text[], $25::text[], $26::bool[], $27::text[]
     ) AS d(account_id, mailbox_id, uid, modseq, flags, keywords, size, internal_date,
            email_id, tenant_id, blob_id, trace_id, prefix, header_size, envelope, bodystructure,
-           message_id, reference_ids, subject, sender, sent_at, sent_on, preview)
+           message_id, reference_ids, subject, sender, sent_at, sent_on, preview,
+           folded, sort_keys, is_reply, ancestors)
 ), filed AS (
     INSERT INTO emails (account_id, email_id, thread_id, tenant_id, blob_id, trace_id, prefix, header_size, size,
-                        envelope, bodystructure, message_id, subject, sender, sent_at, sent_on, preview)
+                        envelope, bodystructure, message_id, subject, sender, sent_at, sent_on, preview,
+                        folded, sort_keys, is_reply, ancestors)
     SELECT account_id, email_id,
            CASE WHEN reference_ids = '' THEN email_id ELSE coalesce(
                (SELECT e.thread_id FROM emails e WHERE e.account_id = d.account_id
                 AND e.message_id = ANY(string_to_array(d.reference_ids, E'\\n')) ORDER BY e.email_id LIMIT 1), email_id) END,
            tenant_id, blob_id, trace_id, prefix, header_size, size,
-           envelope, bodystructure, message_id, subject, sender, sent_at, sent_on, preview
+           envelope, bodystructure, message_id, subject, sender, sent_at, sent_on, preview,
+           string_to_array(folded, E'\\n', '{ABSENT}'), string_to_array(sort_keys, E'\\n'), is_reply,
+           string_to_array(ancestors, E'\\n')
     FROM d
+), pending AS (
+    INSERT INTO search_pending (account_id, email_id) SELECT account_id, email_id FROM d
 )
 INSERT INTO messages (account_id, mailbox_id, uid, modseq, flags, keywords, size, internal_date, saved_at, email_id)
 SELECT account_id, mailbox_id, uid, modseq, flags, string_to_array(keywords, ' '), size, internal_date, now(), email_id FROM d
-"""
+"""  # noqa: S608 - constants only
 
 _QUEUE = """
 WITH queued AS (
@@ -333,9 +341,14 @@ def _file_rows(
     content = delivery.content
     rows: list[tuple[object, ...]] = []
     stored: list[Stored] = []
-    references = "\n".join(_identifier(text) for text in content.references[-MAX_REFERENCES:])
+    references, ancestors = (
+        "\n".join(map(_identifier, chain[-MAX_REFERENCES:])) for chain in (content.references, content.ancestors)
+    )
     message_id, subject, sender = _identifier(content.message_id), _clean(content.subject), _clean(content.sender)
     preview = _clean(content.preview)
+    keys = content.sort_keys
+    sorting = "\n".join((keys.base_subject, keys.from_, keys.to, keys.cc, keys.display_from, keys.display_to))
+    folded = None if content.folded is None else "\n".join(ABSENT if text is None else text for text in content.folded)
     for copy in delivery.copies:
         mailbox = mailboxes[copy.account_id, copy.mailbox]
         size = delivery.size + len(copy.prefix)
@@ -346,6 +359,7 @@ def _file_rows(
             copy.received_at or now, new_id(), copy.tenant_id, blobs[n, copy.tenant_id], delivery.trace_id, copy.prefix,
             len(content.header), content.envelope, content.bodystructure, message_id, references, subject, sender,
             _instant(content.sent_at), content.sent_at.date() if content.sent_at else None, preview,
+            folded, sorting, keys.is_reply, ancestors,
         ))  # fmt: skip
     return rows, stored
 

@@ -37,6 +37,12 @@ CHECKS: dict[str, str] = {
         WHERE NOT EXISTS (SELECT FROM emails e WHERE e.account_id = m.account_id AND e.email_id = m.email_id)
         UNION ALL SELECT account_id, mailbox_id, uid FROM expunged x
         WHERE NOT EXISTS (SELECT FROM emails e WHERE e.account_id = x.account_id AND e.email_id = x.email_id)""",
+    "the text of every email is indexed or is yet to be, of no other": """
+        SELECT account_id, email_id FROM emails e
+        WHERE NOT EXISTS (SELECT FROM search_texts t WHERE t.account_id = e.account_id AND t.email_id = e.email_id)
+          AND NOT EXISTS (SELECT FROM search_pending p WHERE p.account_id = e.account_id AND p.email_id = e.email_id)
+        UNION ALL SELECT account_id, email_id FROM search_texts t
+        WHERE NOT EXISTS (SELECT FROM emails e WHERE e.account_id = t.account_id AND e.email_id = t.email_id)""",
     "a message is as large as its email": """
         SELECT account_id, mailbox_id, uid FROM messages m JOIN emails e USING (account_id, email_id) WHERE m.size <> e.size""",
     "an email is as long as its prefix and its content": """

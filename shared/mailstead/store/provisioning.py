@@ -12,7 +12,19 @@ from mailstead.model.address import Address
 from mailstead.model.failure import Failure, Refused
 from mailstead.store.engine import Connection, Database
 from mailstead.store.mailbox_row import INBOX, create_mailbox
-from mailstead.store.schema import accounts, addresses, api_keys, domains, emails, expunged, mailboxes, messages, tenants
+from mailstead.store.schema import (
+    accounts,
+    addresses,
+    api_keys,
+    domains,
+    emails,
+    expunged,
+    mailboxes,
+    messages,
+    search_pending,
+    search_texts,
+    tenants,
+)
 from mailstead.store.statements import run
 
 DEFAULT_TENANT = "default"
@@ -250,7 +262,7 @@ class Provisioning:
             await connection.execute(
                 "SELECT FROM mailboxes WHERE account_id = $1 ORDER BY account_id, mailbox_id FOR UPDATE", account_id
             )
-            for table in (messages, expunged, emails, mailboxes):
+            for table in (messages, expunged, emails, search_texts, search_pending, mailboxes):
                 await run(connection, delete(table).where(table.c.account_id == account_id))
             await run(connection, delete(accounts).where(accounts.c.account_id == account_id))
             return account

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date
+from uuid import UUID
 
 from mailstead.model.flags import SystemFlag
 from mailstead.model.sequence_set import SequenceSet
@@ -110,10 +111,43 @@ class ModseqAtLeast:
     modseq: int
 
 
+@dataclass(frozen=True, slots=True)
+class Younger:
+    """INTERNALDATE is at most so many seconds ago (RFC 5032 §3)."""
+
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class SavedBefore:
+    """The day on which the message came into the mailbox is earlier (RFC 8514 §4)."""
+
+    day: date
+
+
+@dataclass(frozen=True, slots=True)
+class SavedSince:
+    day: date
+
+
+@dataclass(frozen=True, slots=True)
+class EmailIs:
+    """EMAILID (RFC 8474 §5.1)."""
+
+    email_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadIs:
+    """THREADID (RFC 8474 §5.2)."""
+
+    thread_id: UUID
+
+
 TextQuery = Header | Body | Text
 """Leaves that need the message itself; substrings compare without regard to case."""
 
 Query = (
     All | Not | And | Or | Uids | HasFlag | HasKeyword | Larger | Smaller | Before | Since | SentBefore | SentSince
-    | Header | Body | Text | ModseqAtLeast
+    | Header | Body | Text | ModseqAtLeast | Younger | SavedBefore | SavedSince | EmailIs | ThreadIs
 )  # fmt: skip

@@ -46,8 +46,15 @@ FROM emails e WHERE (account_id, email_id) > ($1::bigint, $2::uuid) ORDER BY acc
 # tombstone refers to can never be referred to again.
 _REMOVE_EMAILS = f"""
 DELETE FROM emails e USING unnest($1::bigint[], $2::uuid[]) AS o(account_id, email_id)
-WHERE e.account_id = o.account_id AND e.email_id = o.email_id AND {_UNUSED_EMAIL}
+WHERE e.account_id = o.account_id AND e.email_id = o.email_id AND {_UNUSED_EMAIL} RETURNING e.account_id, e.email_id
 """  # noqa: S608 - constants only
+# A statement of its own: whoever indexes an email holds its row, so what it has written is seen now (see search_index.py).
+_REMOVE_TEXTS = """
+WITH gone AS (SELECT * FROM unnest($1::bigint[], $2::uuid[]) AS o(account_id, email_id)), pending AS (
+    DELETE FROM search_pending p USING gone WHERE p.account_id = gone.account_id AND p.email_id = gone.email_id
+)
+DELETE FROM search_texts t USING gone WHERE t.account_id = gone.account_id AND t.email_id = gone.email_id
+"""
 
 _UNUSED_CONTENT = """
 NOT EXISTS (SELECT FROM emails e WHERE e.tenant_id = c.tenant_id AND e.blob_id = c.blob_id)
@@ -121,7 +128,9 @@ class Reclaim:
         """Remove what ingest stored of messages that are neither in a mailbox nor among the tombstones."""
 
         async def remove(connection: Connection, keys: Sequence[_Key]) -> int:
-            return _rows(await connection.execute(_REMOVE_EMAILS, *_columns(keys)))
+            gone = await connection.fetch(_REMOVE_EMAILS, *_columns(keys))
+            await connection.execute(_REMOVE_TEXTS, *_columns([(row["account_id"], row["email_id"]) for row in gone]))
+            return len(gone)
 
         return await self._sweep("reclaim emails", _EMAILS, _FIRST_ID, grace, remove)
 

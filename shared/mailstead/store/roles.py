@@ -16,6 +16,7 @@ _FILING = {  # what filing a message into a mailbox takes, without being able to
     "chunks": "INSERT",
     "emails": "INSERT, SELECT (account_id, email_id, message_id, thread_id)",
     "messages": "INSERT",
+    "search_pending": "INSERT",
 }
 _QUEUEING = {"queue_messages": "INSERT", "queue_recipients": "INSERT"}
 _READING = {"contents": "SELECT", "chunks": "SELECT", "emails": "SELECT", "messages": "SELECT", "mailboxes": "SELECT"}
@@ -80,6 +81,8 @@ ROLES: tuple[Role, ...] = (
             "mailboxes": "INSERT, UPDATE, DELETE",
             "messages": "UPDATE, DELETE",
             "expunged": "SELECT, INSERT",
+            "search_texts": "SELECT",
+            "search_pending": "SELECT",
             "subscriptions": "SELECT, INSERT, UPDATE, DELETE",
         },
     ),
@@ -108,6 +111,8 @@ ROLES: tuple[Role, ...] = (
             "messages": "SELECT (account_id, mailbox_id, uid), DELETE",
             "expunged": "SELECT (account_id, mailbox_id, uid), DELETE",
             "emails": "SELECT (account_id, email_id), DELETE",
+            "search_texts": "SELECT (account_id), DELETE",
+            "search_pending": "SELECT (account_id), DELETE",
             "queue_messages": "SELECT",
             "queue_recipients": "SELECT",
             "queue_attempts": "SELECT",
@@ -123,10 +128,12 @@ ROLES: tuple[Role, ...] = (
             "mailboxes": "SELECT, UPDATE (floor_modseq)",
             "messages": "SELECT",
             "expunged": "SELECT, DELETE",
-            "emails": "SELECT, DELETE",
             # a row lock takes the right to change a column
-            "contents": "SELECT (tenant_id, hash, blob_id, size, header, referred_at), UPDATE (referred_at), DELETE",
-            "chunks": "SELECT, DELETE",  # the invariants measure them
+            "emails": "SELECT, UPDATE (created_at), DELETE",
+            "contents": "SELECT, UPDATE (referred_at), DELETE",
+            "chunks": "SELECT, DELETE",  # their text is indexed, and the invariants measure them
+            "search_texts": "SELECT, INSERT, DELETE",
+            "search_pending": "SELECT, UPDATE (email_id), DELETE",
             "queue_messages": "SELECT, UPDATE (queued_at), DELETE",
             "queue_recipients": "SELECT, DELETE",
             "queue_attempts": "SELECT, DELETE",

@@ -13,6 +13,7 @@ MAX_HEADER = 1024 * 1024  # octets of a header section whose fields are looked a
 MAX_DECODED = 64 * 1024  # octets of one field's value that are decoded; the rest is cut off
 
 _FIELD = re.compile(rb"^([!-9;-~]+)[ \t]*:(.*(?:\n[ \t].*)*)\n?", re.MULTILINE)
+_FIELD_NAME = re.compile(r"[!-9;-~]+")
 _FOLD = re.compile(rb"\r?\n(?=[ \t])")
 _WORD = re.compile(rb"=\?([^?\s]{1,80})\?([bBqQ])\?([^?\s]*)\?=")
 _COMMENT_MARK = re.compile(rb"[()]|\\.", re.DOTALL)
@@ -26,6 +27,11 @@ class HeaderField:
     value: bytes
     start: int
     end: int
+
+
+def is_field_name(name: str) -> bool:
+    """Whether a field can be called so (RFC 5322 §2.2)."""
+    return _FIELD_NAME.fullmatch(name) is not None
 
 
 def split_header(message: bytes | bytearray) -> int:
@@ -52,10 +58,20 @@ def fields(header: bytes) -> list[HeaderField]:
 
 def first_values(header: bytes) -> dict[bytes, bytes]:
     """Lower-case name -> raw value of its first field, of the fields within MAX_HEADER."""
+    return first_values_and_repeated(header)[0]
+
+
+def first_values_and_repeated(header: bytes) -> tuple[dict[bytes, bytes], set[bytes]]:
+    """As `first_values`, and the names that stand there more than once."""
     found: dict[bytes, bytes] = {}
+    repeated: set[bytes] = set()
     for name, value in _FIELD.findall(header, 0, MAX_HEADER):
-        found.setdefault(name.lower(), value.rstrip(b"\r"))
-    return found
+        lower = name.lower()
+        if lower in found:
+            repeated.add(lower)
+        else:
+            found[lower] = value.rstrip(b"\r")
+    return found, repeated
 
 
 def unfold(raw: bytes) -> bytes:

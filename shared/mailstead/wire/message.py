@@ -7,8 +7,10 @@ from email.utils import parsedate_to_datetime
 
 from mailstead.wire.bodystructure import render_bodystructure
 from mailstead.wire.envelope import render_envelope_of
-from mailstead.wire.headers import decode_value, first_values, split_header
+from mailstead.wire.folded import fold_fields
+from mailstead.wire.headers import MAX_HEADER, decode_value, first_values_and_repeated, split_header
 from mailstead.wire.mime import scan_body
+from mailstead.wire.sorting import SortKeys, sort_keys
 from mailstead.wire.structure import pack
 from mailstead.wire.text import preview
 
@@ -25,7 +27,8 @@ class Parsed:
     `body` is a view of the message where that is large and came as a bytearray: nobody else may change it from then on.
 
     `structure` is packed (`wire.structure`), its offsets count from the start of the header; `envelope` and `bodystructure` are
-    ready for the wire. `sent_at` has the zone that Date gave.
+    ready for the wire. `sent_at` has the zone that Date gave. `references` are what the message may belong to, `ancestors` the
+    chain that THREAD follows (RFC 5256 §3). `folded` are fields for SEARCH, None where they have to be read (`wire.folded`).
     """
 
     header: bytes
@@ -37,32 +40,48 @@ class Parsed:
     sender: str
     message_id: str
     references: tuple[str, ...]
+    ancestors: tuple[str, ...]
     sent_at: datetime | None
     preview: str
+    sort_keys: SortKeys
+    folded: tuple[str | None, ...] | None
 
 
 def parse_message(data: bytes | bytearray) -> Parsed:
     """Describe a message. Never raises, whatever the octets are."""
     header_end = split_header(data)
     header = bytes(data[:header_end])
-    values = first_values(header)
+    values, repeated = first_values_and_repeated(header)
     part = scan_body(data, values, header_end)
     own_id = _MESSAGE_ID.search(values.get(b"message-id", b""))
-    related = values.get(b"references", b"") + b" " + values.get(b"in-reply-to", b"")
-    references = dict.fromkeys(_MESSAGE_ID.findall(related, max(0, len(related) - MAX_RELATED))[-MAX_REFERENCES:])
+    chain, replied_to = _identifiers(values.get(b"references")), _identifiers(values.get(b"in-reply-to"))
+    wanted: tuple[bytes, ...] = (b"subject", b"from")
+    decoded = {name: decode_value(values[name]) for name in wanted if name in values}
+    subject = decoded.get(b"subject", "")
     return Parsed(
         header=header,
         body=memoryview(data)[header_end:] if isinstance(data, bytearray) else data[header_end:],
         structure=pack(part),
         envelope=render_envelope_of(values),
         bodystructure=render_bodystructure(part),
-        subject=decode_value(values.get(b"subject", b"")),
-        sender=decode_value(values.get(b"from", b"")),
+        subject=subject,
+        sender=decoded.get(b"from", ""),
         message_id=own_id[0].decode("latin-1") if own_id else "",
-        references=tuple(reference.decode("latin-1") for reference in references),
+        references=tuple(dict.fromkeys((chain + replied_to)[-MAX_REFERENCES:])),
+        ancestors=tuple(dict.fromkeys(chain or replied_to[:1])),
         sent_at=parse_date(values.get(b"date")),
         preview=preview(data, part),
+        sort_keys=sort_keys(values, subject),
+        folded=fold_fields(values, repeated, decoded) if header_end <= MAX_HEADER else None,
     )
+
+
+def _identifiers(raw: bytes | None) -> list[str]:
+    """The last MAX_REFERENCES of a field."""
+    if not raw:
+        return []
+    found: list[bytes] = _MESSAGE_ID.findall(raw, max(0, len(raw) - MAX_RELATED))
+    return [identifier.decode("latin-1") for identifier in found[-MAX_REFERENCES:]]
 
 
 def parse_date(raw: bytes | None) -> datetime | None:

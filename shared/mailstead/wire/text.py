@@ -5,9 +5,11 @@ import binascii
 import html
 import quopri
 import re
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 from mailstead.wire.headers import decode_octets, decode_value, fields
-from mailstead.wire.mime import Part
+from mailstead.wire.mime import Part, Span
 
 PREVIEW_LENGTH = 200  # characters, RFC 8970 §3.1
 PREVIEW_OCTETS = {"plain": 4096, "html": 16 * 1024}  # of a part that its preview is made from; HTML begins with styles
@@ -28,29 +30,45 @@ def header_holds(header: bytes, name: str | None, text: str) -> bool:
     return False
 
 
-def searchable_text(message: bytes, part: Part) -> str:
-    """All text parts and the headers of enclosed messages, decoded, one after the other."""
-    pieces: list[str] = []
-    _collect(message, part, pieces)
-    return "\n".join(pieces)
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A stretch of a message that SEARCH looks into: a text part, or for None the header section of an enclosed message."""
+
+    span: Span
+    part: Part | None
 
 
-def _collect(message: bytes, part: Part, pieces: list[str]) -> None:
+def text_pieces(part: Part) -> Iterator[Piece]:
+    """All text parts and the headers of enclosed messages, in the order in which they are searched."""
     for child in part.parts:
-        _collect(message, child, pieces)
+        yield from text_pieces(child)
     if part.message is not None:
-        enclosed = message[part.message.header.start : part.message.header.end]
-        pieces += [f"{decode_octets(field.name)}: {decode_value(field.value)}" for field in fields(enclosed)]
-        _collect(message, part.message, pieces)
+        yield Piece(part.message.header, None)
+        yield from text_pieces(part.message)
     elif part.type == "text":
-        pieces.append(part_text(message, part))
+        yield Piece(part.body, part)
+
+
+def piece_text(octets: bytes, piece: Piece) -> str:
+    """What the octets of a piece, or the first of them, say. Never raises."""
+    if piece.part is None:
+        return "\n".join(f"{decode_octets(field.name)}: {decode_value(field.value)}" for field in fields(octets))
+    return _decoded(octets, piece.part, cut=len(octets) < piece.span.end - piece.span.start)
+
+
+def searchable_text(message: bytes, part: Part) -> str:
+    """All pieces, decoded, one after the other."""
+    return "\n".join(piece_text(message[piece.span.start : piece.span.end], piece) for piece in text_pieces(part))
 
 
 def part_text(message: bytes | bytearray, part: Part, limit: int | None = None) -> str:
     """A text part, or what its first `limit` octets hold, in its charset. Never raises."""
     end = part.body.end if limit is None else min(part.body.end, part.body.start + limit)
-    octets = decode_transfer(bytes(message[part.body.start : end]), part.encoding)
-    return decode_octets(octets, part.parameter("charset") or "utf-8", cut=end < part.body.end)
+    return _decoded(bytes(message[part.body.start : end]), part, cut=end < part.body.end)
+
+
+def _decoded(octets: bytes, part: Part, *, cut: bool) -> str:
+    return decode_octets(decode_transfer(octets, part.encoding), part.parameter("charset") or "utf-8", cut=cut)
 
 
 def decode_transfer(octets: bytes, encoding: str) -> bytes:

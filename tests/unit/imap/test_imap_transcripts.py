@@ -13,7 +13,7 @@ from kit.postgres import DatabaseUrls
 from kit.transcripts import OCTETS, WHOLE, load, play_live, transcripts
 from kit.waiting import eventually
 from mailstead.store.query import Query
-from mailstead.store.search import Search
+from mailstead.store.search import ANY_EFFORT, Effort, Search
 from unit.imap.scenes import play_scene
 from unit.imap.serving import House, Person, StartReplica
 
@@ -89,7 +89,7 @@ async def test_scene(path: Path, alice: Person, replica: StartReplica, turn: Cal
 
 
 class BrokenSearch(Search):
-    async def matching(self, account_id: int, mailbox_id: int, query: Query) -> list[int]:
+    async def matching(self, account_id: int, mailbox_id: int, query: Query, effort: Effort = ANY_EFFORT) -> list[int]:
         raise RuntimeError("secret of the inside")
 
 

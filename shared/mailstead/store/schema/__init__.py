@@ -15,6 +15,7 @@ from mailstead.store.schema.coordination import leases, limits, outbox
 from mailstead.store.schema.directory import accounts, addresses, api_keys, domains, srs_keys, tenants
 from mailstead.store.schema.mail import CHUNK_SIZE, chunks, contents, emails, expunged, mailboxes, messages, subscriptions
 from mailstead.store.schema.queue import queue_attempts, queue_messages, queue_recipients
+from mailstead.store.schema.search import search_pending, search_texts
 from mailstead.store.schema.sieve import sieve_marks, sieve_scripts
 
 __all__ = [
@@ -36,6 +37,8 @@ __all__ = [
     "queue_attempts",
     "queue_messages",
     "queue_recipients",
+    "search_pending",
+    "search_texts",
     "sieve_marks",
     "sieve_scripts",
     "srs_keys",

@@ -118,6 +118,10 @@ emails = Table(
     Column("sent_on", Date, comment="the day in Date as written, its zone disregarded (RFC 9051 §6.4.4)"),
     Column("preview", Text, nullable=False),
     moment("created_at", default=True),
+    Column("folded", ARRAY(Text), comment="wire.folded: the fields that SEARCH asks for most; null: read them"),
+    Column("sort_keys", ARRAY(Text), nullable=False, server_default=text("'{}'"), comment="wire.sorting, in its order"),
+    Column("is_reply", Boolean, nullable=False, server_default=text("false"), comment="its subject says so"),
+    Column("ancestors", ARRAY(Text), nullable=False, server_default=text("'{}'"), comment="Message-IDs, nearest last"),
     Index("emails_blob_idx", "tenant_id", "blob_id"),
     Index("emails_message_id_idx", "account_id", "message_id"),
 )

@@ -14,7 +14,7 @@ from api.deps import Backend
 from api.errors import on_http, on_invalid, on_refused, on_unexpected
 from api.metrics import ApiMetrics
 from api.middleware import Outermost
-from api.routers import accounts, aliases, domains, queue, server, sieve_scripts
+from api.routers import accounts, aliases, domains, queue, server, sieve_scripts, signing_keys
 from api.server import serve_http
 from api.settings import ApiSettings
 from mailstead.model.failure import Refused
@@ -27,6 +27,7 @@ from mailstead.store.passwords import Passwords
 from mailstead.store.provisioning import Provisioning
 from mailstead.store.queue_view import QueueView
 from mailstead.store.sieve_scripts import SieveScripts
+from mailstead.store.signing_keys import SigningKeys
 from mailstead.wire.sieve import Limits
 
 _VERSION = version("mailstead-api")
@@ -56,7 +57,7 @@ def create_app(backend: Backend) -> FastAPI:
         },
     )
     app.state.backend = backend
-    for module in (domains, accounts, sieve_scripts, aliases, queue, server):
+    for module in (domains, signing_keys, accounts, sieve_scripts, aliases, queue, server):
         app.include_router(module.router)
     return app
 
@@ -71,7 +72,9 @@ async def api(settings: ApiSettings, runtime: Runtime) -> AsyncIterator[None]:
         stack.callback(passwords.close)
         scripts = SieveScripts(db, max_scripts=settings.sieve_max_scripts)
         limits = Limits(octets=settings.sieve_max_script_octets, redirects=settings.sieve_max_redirects)
-        app = create_app(Backend(db, bus, Provisioning(db), Aliases(db), QueueView(db), passwords, scripts, limits))
+        app = create_app(
+            Backend(db, bus, Provisioning(db), Aliases(db), SigningKeys(db), QueueView(db), passwords, scripts, limits)
+        )
         guarded = Outermost(app, ApiMetrics.register(runtime.registry), settings.api_max_body)
         await stack.enter_async_context(serve_http(guarded, settings, runtime))
         yield

@@ -21,6 +21,7 @@ from mailstead.store.passwords import Passwords
 from mailstead.store.provisioning import Provisioning
 from mailstead.store.queue_view import QueueView
 from mailstead.store.sieve_scripts import SieveScripts
+from mailstead.store.signing_keys import SigningKeys
 from mailstead.wire.sieve import Limits
 
 log = get_logger()
@@ -34,6 +35,7 @@ class Backend:
     bus: Bus
     provisioning: Provisioning
     aliases: Aliases
+    signing_keys: SigningKeys
     queue: QueueView
     passwords: Passwords
     scripts: SieveScripts

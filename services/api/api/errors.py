@@ -35,6 +35,7 @@ STATUS: dict[Failure, tuple[HTTPStatus, str]] = {
     Failure.NO_SUCH_MAILBOX: (HTTPStatus.NOT_FOUND, "There is no such mailbox."),
     Failure.NO_SUCH_MESSAGE: (HTTPStatus.NOT_FOUND, "There is no such message."),
     Failure.NO_SUCH_SCRIPT: (HTTPStatus.NOT_FOUND, "There is no such script."),
+    Failure.NO_SUCH_KEY: (HTTPStatus.NOT_FOUND, "There is no such signing key."),
     Failure.MAILBOX_EXISTS: (HTTPStatus.CONFLICT, "A mailbox of this name exists."),
     Failure.MAILBOX_HAS_CHILDREN: (HTTPStatus.CONFLICT, "The mailbox has others below it."),
     Failure.INVALID_NAME: (HTTPStatus.UNPROCESSABLE_ENTITY, "This name cannot be used."),

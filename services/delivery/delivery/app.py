@@ -9,6 +9,7 @@ from delivery.metrics import Metrics
 from delivery.mx import DnsQuestions, Router
 from delivery.reports import Reporter
 from delivery.settings import DeliverySettings
+from delivery.sign import Signer
 from delivery.transport import opportunistic_tls
 from delivery.worker import Worker
 from mailstead.events import QUEUE_SUBJECT
@@ -33,8 +34,10 @@ async def delivery(settings: DeliverySettings, runtime: Runtime) -> AsyncIterato
         service_bus(settings, runtime) as bus,
     ):
         queue = Queue(database, bus.publish)
+        signer = Signer(database, metrics)
         courier = Courier(
             database,
+            signer,
             _router(settings),
             name=settings.hostname,
             timeouts=settings.timeouts,
@@ -59,6 +62,7 @@ async def delivery(settings: DeliverySettings, runtime: Runtime) -> AsyncIterato
         finally:
             subscription.close()
             await worker.drain(runtime.drain_deadline - asyncio.get_running_loop().time())
+            signer.close()
 
 
 def _router(settings: DeliverySettings) -> Router:

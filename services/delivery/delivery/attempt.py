@@ -2,13 +2,14 @@
 
 import ssl
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from delivery.commands import Envelope, EnvelopeRecipient, unsendable
 from delivery.mx import Router
 from delivery.outcome import Fate, Verdict, deferred, failed, of_reason, verdicts
 from delivery.route import Endpoint, Unroutable
+from delivery.sign import Signer
 from delivery.transport import Content, HostUnavailable, Session, Timeouts, open_session
 from mailstead.model.failure import Refused
 from mailstead.ops.logging import get_logger
@@ -16,6 +17,7 @@ from mailstead.store import content
 from mailstead.store.engine import Database
 from mailstead.store.queue import Leased, QueuedRecipient
 
+AT_HAND = 256 * 1024  # octets; a body up to this size is read once, for signing and for all transactions
 RECIPIENTS_PER_TRANSACTION = 100  # RFC 5321 §4.5.3.1.8: what every server takes at least
 
 log = get_logger()
@@ -53,9 +55,18 @@ class Courier:
     """Carries messages out. Its parts are shared by all attempts; an attempt's own state is its `Tried`."""
 
     def __init__(
-        self, database: Database, router: Router, *, name: str, timeouts: Timeouts, limits: Limits, tls: ssl.SSLContext
+        self,
+        database: Database,
+        signer: Signer,
+        router: Router,
+        *,
+        name: str,
+        timeouts: Timeouts,
+        limits: Limits,
+        tls: ssl.SSLContext,
     ) -> None:
         self._database = database
+        self._signer = signer
         self._router = router
         self.name = name
         self._timeouts = timeouts
@@ -78,7 +89,7 @@ class Courier:
             tried.decide(leased.recipients, of_reason(route.status, route.reason))
             return
         try:
-            message = await _open_message(self._database, leased)
+            message = await self._open_message(leased)
             await self._try_endpoints(leased, route, message, tried)
         except Refused as refused:  # our database, not their host (D5)
             log.warning("content cannot be read", reason=str(refused))
@@ -115,6 +126,16 @@ class Courier:
         for recipient in tried.undecided(leased.recipients):
             tried.verdicts[recipient.number] = settled.get(recipient.number, last)
 
+    async def _open_message(self, leased: Leased) -> "_Message":
+        """Read and signed; a body that is small stays at hand. Raises Refused."""
+        source = leased.source
+        header = b"".join([piece async for piece in content.read(self._database, source, 0, source.body_start)])
+        body = None
+        if source.size - source.body_start <= AT_HAND:
+            body = b"".join([piece async for piece in content.read(self._database, source, source.body_start)])
+        message = _Message(self._database, header, body, leased, not header.isascii() and _is_utf8(header))
+        return replace(message, header=await self._signer.fields(leased, header, message.body_octets()) + header)
+
     async def _open(self, endpoint: Endpoint) -> Session:
         """With TLS where it is offered; where the handshake fails, once more without: opportunistic means that (RFC 7435)."""
         try:
@@ -145,10 +166,14 @@ class Courier:
 
 @dataclass(frozen=True, slots=True)
 class _Message:
-    """A message that is about to be sent: its header section was read once, its body is streamed for each transaction."""
+    """A message that is about to be sent: its header section, and its body where it is small, were read once.
+
+    A larger body is streamed for each transaction.
+    """
 
     database: Database
     header: bytes
+    body: bytes | None
     leased: Leased
     utf8_header: bool
 
@@ -156,7 +181,7 @@ class _Message:
         return Envelope(
             sender=leased.sender,
             recipients=tuple(EnvelopeRecipient(r.address, frozenset(n.value for n in r.notify), r.original) for r in recipients),
-            size=leased.source.size,
+            size=leased.source.size - leased.source.body_start + len(self.header),
             eight_bit=True,  # BODY=8BITMIME says that there may be such octets (RFC 6152 §3), and to look would be to read all
             utf8_header=self.utf8_header,
             envelope_id=leased.envelope_id,
@@ -165,17 +190,19 @@ class _Message:
 
     async def _octets(self) -> AsyncIterator[bytes]:
         yield self.header
-        async for block in content.read(self.database, self.leased.source, len(self.header)):
+        async for block in self.body_octets():
+            yield block
+
+    async def body_octets(self) -> AsyncIterator[bytes]:
+        if self.body is not None:
+            yield self.body
+            return
+        async for block in content.read(self.database, self.leased.source, self.leased.source.body_start):
             yield block
 
     @property
     def content(self) -> Content:
         return self._octets
-
-
-async def _open_message(database: Database, leased: Leased) -> _Message:
-    header = b"".join([piece async for piece in content.read(database, leased.source, 0, leased.source.body_start)])
-    return _Message(database, header, leased, not header.isascii() and _is_utf8(header))
 
 
 def _is_utf8(octets: bytes) -> bool:

@@ -19,6 +19,7 @@ class Metrics:
     in_doubt: Counter
     leases_lost: Counter
     reports: Counter
+    signed: Counter
     queued: Gauge
     oldest_due: Gauge
 
@@ -50,6 +51,12 @@ class Metrics:
                 "mailstead_delivery_reports",
                 "Reports to senders, by where they went: local, remote, nobody",
                 ["to"],
+                registry=registry,
+            ),
+            signed=Counter(
+                "mailstead_delivery_signed",
+                "Signatures made, by algorithm; an attempt with two keys makes two",
+                ["algorithm"],
                 registry=registry,
             ),
             queued=Gauge(

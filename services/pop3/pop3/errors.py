@@ -20,6 +20,7 @@ REPLIES: dict[Failure, Reply] = {
     Failure.NO_SUCH_MAILBOX: UNEXPECTED,
     Failure.NO_SUCH_MESSAGE: Reply(False, "no such message"),
     Failure.NO_SUCH_SCRIPT: UNEXPECTED,
+    Failure.NO_SUCH_KEY: UNEXPECTED,
     Failure.MAILBOX_EXISTS: UNEXPECTED,
     Failure.MAILBOX_HAS_CHILDREN: UNEXPECTED,
     Failure.INVALID_NAME: UNEXPECTED,

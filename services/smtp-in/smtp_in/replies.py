@@ -147,6 +147,7 @@ FAILURES: dict[Failure, Reply] = {
     Failure.NO_SUCH_MAILBOX: Reply(550, "5.1.1", "Recipient's mailbox does not exist"),
     Failure.NO_SUCH_MESSAGE: TRY_LATER,
     Failure.NO_SUCH_SCRIPT: TRY_LATER,
+    Failure.NO_SUCH_KEY: TRY_LATER,
     Failure.MAILBOX_EXISTS: TRY_LATER,
     Failure.MAILBOX_HAS_CHILDREN: TRY_LATER,
     Failure.INVALID_NAME: TRY_LATER,

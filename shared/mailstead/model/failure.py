@@ -20,6 +20,7 @@ class Failure(Enum):
     NO_SUCH_MAILBOX = "no such mailbox"
     NO_SUCH_MESSAGE = "no such message"
     NO_SUCH_SCRIPT = "no such script"
+    NO_SUCH_KEY = "no such key"
     MAILBOX_EXISTS = "mailbox exists"
     MAILBOX_HAS_CHILDREN = "mailbox has children"
     INVALID_NAME = "invalid name"

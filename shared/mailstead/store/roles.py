@@ -69,6 +69,7 @@ ROLES: tuple[Role, ...] = (
             "queue_messages": "SELECT",
             "queue_recipients": "SELECT, UPDATE",
             "queue_attempts": "SELECT, INSERT",
+            "signing_keys": "SELECT",
         },
     ),
     _role(
@@ -116,6 +117,9 @@ ROLES: tuple[Role, ...] = (
             "queue_messages": "SELECT",
             "queue_recipients": "SELECT",
             "queue_attempts": "SELECT",
+            # Who manages keys need not know them.
+            "signing_keys": "SELECT (domain_id, selector, algorithm, record, state, created_at, activated_at, retired_at),"
+            " INSERT, UPDATE (state, activated_at, retired_at), DELETE",
         },
     ),
     _role(

@@ -21,6 +21,7 @@ from mailstead.store.passwords import Passwords
 from mailstead.store.provisioning import Provisioning
 from mailstead.store.queue_view import QueueView
 from mailstead.store.sieve_scripts import SieveScripts
+from mailstead.store.signing_keys import SigningKeys
 from mailstead.wire.sieve import Limits
 
 Client = httpx.AsyncClient
@@ -32,7 +33,9 @@ async def backend(database_urls: DatabaseUrls) -> AsyncIterator[Backend]:
     async with open_database(database_urls.api) as db, open_bus(None, name="test") as bus:
         passwords = Passwords(Directory(db))
         scripts = SieveScripts(db, max_scripts=2)
-        yield Backend(db, bus, Provisioning(db), Aliases(db), QueueView(db), passwords, scripts, Limits(octets=2_000))
+        yield Backend(
+            db, bus, Provisioning(db), Aliases(db), SigningKeys(db), QueueView(db), passwords, scripts, Limits(octets=2_000)
+        )
         passwords.close()
 
 

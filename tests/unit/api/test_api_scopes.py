@@ -22,6 +22,10 @@ ROUTES: dict[tuple[str, str], Scope | None] = {
     ("GET", "/v1/domains/{name}"): Scope.DOMAINS_READ,
     ("PATCH", "/v1/domains/{name}"): Scope.DOMAINS_WRITE,
     ("DELETE", "/v1/domains/{name}"): Scope.DOMAINS_WRITE,
+    ("GET", "/v1/domains/{name}/signing-keys"): Scope.DOMAINS_READ,
+    ("POST", "/v1/domains/{name}/signing-keys"): Scope.DOMAINS_WRITE,
+    ("PATCH", "/v1/domains/{name}/signing-keys/{selector}"): Scope.DOMAINS_WRITE,
+    ("DELETE", "/v1/domains/{name}/signing-keys/{selector}"): Scope.DOMAINS_WRITE,
     ("GET", "/v1/accounts"): Scope.ACCOUNTS_READ,
     ("POST", "/v1/accounts"): Scope.ACCOUNTS_WRITE,
     ("GET", "/v1/accounts/{account_id}"): Scope.ACCOUNTS_READ,
@@ -45,7 +49,7 @@ GUARDED = [(method, path, scope) for (method, path), scope in ROUTES.items() if 
 
 
 def concrete(path: str) -> str:
-    return path.format(name="a.test", address="x@a.test", account_id=1, queue_id=ID)
+    return path.format(name="a.test", selector="s1", address="x@a.test", account_id=1, queue_id=ID)
 
 
 async def test_the_document_declares_the_scope_of_each_route(backend: Backend) -> None:

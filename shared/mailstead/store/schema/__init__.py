@@ -17,6 +17,7 @@ from mailstead.store.schema.mail import CHUNK_SIZE, chunks, contents, emails, ex
 from mailstead.store.schema.queue import queue_attempts, queue_messages, queue_recipients
 from mailstead.store.schema.search import search_pending, search_texts
 from mailstead.store.schema.sieve import sieve_marks, sieve_scripts
+from mailstead.store.schema.signing import signing_keys
 
 __all__ = [
     "CHUNK_SIZE",
@@ -41,6 +42,7 @@ __all__ = [
     "search_texts",
     "sieve_marks",
     "sieve_scripts",
+    "signing_keys",
     "srs_keys",
     "subscriptions",
     "tenants",

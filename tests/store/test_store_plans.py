@@ -5,6 +5,7 @@ turn too.
 """
 
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -14,6 +15,7 @@ from mailstead.model.address import Address
 from mailstead.model.flags import FlagChange, Flags, SystemFlag
 from mailstead.model.sequence_set import SequenceSet
 from mailstead.store.changes import Changes
+from mailstead.store.delivery import AlreadyMarked, Delivery, Mark
 from mailstead.store.directory import Directory
 from mailstead.store.engine import Database, open_database
 from mailstead.store.ingest import Ingest
@@ -23,13 +25,14 @@ from mailstead.store.messages import Messages, Want
 from mailstead.store.query import And, Body, Header, Text, Uids
 from mailstead.store.queue import Outcome, Queue, RecipientOutcome
 from mailstead.store.search import Search
+from mailstead.store.sieve_scripts import SieveScripts
 from store.builders import Account, delivery, outgoing, parsed
 
 MANY = 10_000  # messages of one account, and queued recipients
 CROWD = 2_000  # other accounts, each with a message
 TABLES = (
     "accounts", "addresses", "mailboxes", "messages", "emails", "expunged", "contents", "chunks", "queue_messages",
-    "queue_recipients", "queue_attempts", "search_texts", "search_pending",
+    "queue_recipients", "queue_attempts", "search_texts", "search_pending", "sieve_scripts", "sieve_marks",
 )  # fmt: skip
 TIMES = 6  # from the sixth execution on, PostgreSQL considers a plan that fits all parameters
 
@@ -67,6 +70,10 @@ CROWD_OF_ACCOUNTS = (
        FROM domains, generate_series(1, {CROWD}) AS n""",
     """INSERT INTO addresses (address, tenant_id, domain_id, account_id)
        SELECT address, tenant_id, domain_id, account_id FROM accounts ON CONFLICT DO NOTHING""",
+    """INSERT INTO sieve_scripts (account_id, name, text, revision, active)
+       SELECT account_id, name, 'keep;', gen_random_uuid(), name = 'a' FROM accounts, unnest(ARRAY['a', 'b']) AS name""",
+    """INSERT INTO sieve_marks (account_id, mark, expires_at)
+       SELECT account_id, sha256(n::text::bytea), now() + make_interval(mins => n) FROM accounts, generate_series(1, 5) AS n""",
     """INSERT INTO mailboxes (account_id, name, uidvalidity)
        SELECT account_id, name, 9 FROM accounts, unnest(ARRAY['INBOX', 'Sent', 'Trash']) AS name WHERE address LIKE 'crowd%'""",
 )
@@ -101,6 +108,7 @@ class Replica:
             for url in (self._urls.smtp_in, self._urls.imap, self._urls.pop3, self._urls.delivery)
         ]
         self.ingest = await self._stack.enter_async_context(Ingest(smtp, announce=lambda _: None))
+        self.scripts = SieveScripts(smtp, max_scripts=32)
         self.directory, self.mailboxes = Directory(smtp), Mailboxes(imap, lambda _: None)
         self.messages, self.changes = Messages(imap, lambda _: None), Changes(imap)
         self.imap = imap
@@ -190,7 +198,20 @@ async def search(replica: Replica, n: int) -> None:
         assert len(await texts.matching(replica.account.account_id, replica.inbox, query)) == matches
 
 
-OPERATIONS = (deliver, search, look_up, select, fetch, catch_up, store, claim, open_small_maildrop)
+async def run_scripts(replica: Replica, n: int) -> None:
+    recipient = await replica.directory.recipient(Address(f"crowd{n + 1}", "default.example.org"))
+    assert recipient is not None and recipient.script is not None
+    accounts = [recipient.account_id, replica.account.account_id]
+    assert (await replica.scripts.active(accounts)).keys() == set(accounts)
+    assert len((await replica.scripts.mailbox_names(accounts))[recipient.account_id]) == 3
+    marks = (Mark(recipient.account_id, b"%032d" % n, 60), Mark(replica.account.account_id, b"%032d" % n, 60))
+    await replica.ingest.deliver(Delivery("t", parsed(), marks=marks))
+    with pytest.raises(AlreadyMarked):
+        await replica.ingest.deliver(Delivery("t", parsed(), marks=(*marks, Mark(recipient.account_id, b"x%031d" % n, 60))))
+    await replica.ingest.deliver(Delivery("t", parsed(), marks=tuple(replace(mark, renew=True) for mark in marks)))
+
+
+OPERATIONS = (deliver, run_scripts, search, look_up, select, fetch, catch_up, store, claim, open_small_maildrop)
 
 
 async def test_no_hot_operation_scans_a_large_table(crowded: Account, owner_db: Database, database_urls: DatabaseUrls) -> None:

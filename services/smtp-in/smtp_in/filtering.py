@@ -49,10 +49,13 @@ Seen = frozenset[tuple[int, bytes]]
 
 @dataclass(frozen=True, slots=True)
 class Filtered:
-    """An arrival as the scripts of its recipients want it, with answers (each with its owner) and what has to be new."""
+    """An arrival as the scripts of its recipients want it, with answers (each with its owner) and what has to be new.
+
+    A refusal among the answers is one that only a message can tell.
+    """
 
     arrival: Arrival
-    answers: tuple[tuple[Recipient, Answer], ...] = ()
+    answers: tuple[tuple[Recipient, Answer | Refusal], ...] = ()
     marks: tuple[Mark, ...] = ()
 
     @property
@@ -76,7 +79,7 @@ class _Work:
     ready: dict[int, Ready]
     mailboxes: dict[int, frozenset[str]] = field(default_factory=dict)
     served: set[int] = field(default_factory=set)  # accounts whose script has run
-    answers: list[tuple[Recipient, Answer]] = field(default_factory=list)
+    answers: list[tuple[Recipient, Answer | Refusal]] = field(default_factory=list)
     marks: list[Mark] = field(default_factory=list)
 
 
@@ -134,7 +137,9 @@ class Filter:
         if plan.answer is not None:
             work.answers.append((recipient, plan.answer))
         made: list[Placement] = [_filed(copy, filing) for filing in plan.filings]
-        if plan.refusal is not None:
+        if plan.refusal is not None and needs_message(plan.refusal) and work.arrival.transaction.sender.address is not None:
+            work.answers.append((recipient, plan.refusal))
+        elif plan.refusal is not None:
             made.append(Unreached(recipient.address if target.is_expanded else target.address, refusal_reply(plan.refusal)))
         redirected: list[tuple[Placement, str]] = []
         lost = False
@@ -198,6 +203,11 @@ class Filter:
         await self._load(work, [r for r in _copied_to(found) if r.script is not None and r.account_id not in work.ready])
         log.info("redirected", account=owner.address, to=to, trace_id=work.arrival.trace_id)  # RFC 5228 §10 (3)
         return list(await self._recipients.resent(found, sender))
+
+
+def needs_message(refusal: Refusal) -> bool:
+    """Whether its reason would be lost in a reply: `reject` keeps its words, `ereject` does not insist (RFC 5429 §2.2)."""
+    return not refusal.protocol and not refusal.reason.isascii()
 
 
 def refusal_reply(refusal: Refusal) -> Reply:

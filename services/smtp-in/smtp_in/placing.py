@@ -34,6 +34,8 @@ from smtp_in.filtering import Filter, Filtered, Seen
 from smtp_in.recipients import Recipients
 from smtp_in.reports import compose, report_on, to_reader
 from smtp_in.session import Transaction
+from smtp_in.sieve.disposition import compose_refusal
+from smtp_in.sieve.plan import Answer
 from smtp_in.sieve.vacation import compose as compose_answer
 from smtp_in.targets import Copy, Relay, Target
 
@@ -124,7 +126,7 @@ class Placer:
             content,
             _copies(arrival, date, gone),
             _queued(arrival, date, now),
-            companions=await self._answers(filtered, now, accounts),
+            companions=await self._answers(filtered, content, now, accounts),
             marks=filtered.marks,
         )
         report = report_on(arrival.transaction, accounts, arrival.hop.host, now)
@@ -135,17 +137,22 @@ class Placer:
             return delivery
         return compose(delivery, report, reader, return_full=arrival.transaction.sender.return_full, now=now)
 
-    async def _answers(self, filtered: Filtered, now: datetime, accounts: Set[int]) -> tuple[Delivery, ...]:
-        """Vacation responses, each as a message of its own (RFC 5230 §5.1)."""
-        sender = filtered.arrival.transaction.sender.address
+    async def _answers(self, filtered: Filtered, content: Parsed, now: datetime, accounts: Set[int]) -> tuple[Delivery, ...]:
+        """Vacation responses, and refusals that a reply cannot tell, each a message of its own (RFC 5230 §5, RFC 5429 §2.2.1)."""
+        sender, host = filtered.arrival.transaction.sender.address, filtered.arrival.hop.host
         if not filtered.answers or sender is None:
             return ()
         answers: list[Delivery] = []
         for owner, answer in filtered.answers:
             reader = await self._reader_at(sender, owner.tenant_id, owner.account_id, accounts)
-            if reader is not None:
-                octets = compose_answer(answer, now, f"{new_id().hex}@{filtered.arrival.hop.host}")
-                answers.append(to_reader(parse_message(octets), reader))
+            if reader is None:
+                continue
+            message_id = f"{new_id().hex}@{host}"
+            if isinstance(answer, Answer):
+                octets = compose_answer(answer, now, message_id)
+            else:
+                octets = compose_refusal(answer.reason, owner.address, str(sender), content, host, now, message_id)
+            answers.append(to_reader(parse_message(octets), reader))
         return tuple(answers)
 
     async def _reader(self, arrival: Arrival, accounts: Set[int]) -> LocalCopy | Outgoing | None:

@@ -1,5 +1,6 @@
 """Scripts ready to run: read from the store once for each revision, compiled, and remembered within bounds (promise S3)."""
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from mailstead.ops.logging import get_logger
 from mailstead.store.sieve_scripts import ActiveScript, SieveScripts
 from mailstead.wire.sieve import Limits, Script, ScriptError, compile_script
 
+IN_THREAD = 8 * 1024  # octets; compiling more would hold up the loop for more than a few milliseconds
 REMEMBERED_OCTETS = 8 * 1024 * 1024  # of the texts of compiled scripts
 
 log = get_logger()
@@ -47,7 +49,7 @@ class Scripts:
         unknown = [account_id for account_id in wanted if account_id not in found]
         if unknown:
             for account_id, active in (await self._store.active(unknown)).items():
-                ready = self._compile(active)
+                ready = await self._compiled(active)
                 if ready is not None:
                     found[account_id] = ready
         return found
@@ -56,13 +58,17 @@ class Scripts:
         """The mailboxes of these accounts; no statement for none."""
         return await self._store.mailbox_names(account_ids) if account_ids else {}
 
-    def _compile(self, active: ActiveScript) -> Ready | None:
+    async def _compiled(self, active: ActiveScript) -> Ready | None:
         octets = active.text.encode()
         try:
-            ready = Ready(compile_script(octets, self._limits), len(octets), active.addresses)
+            if len(octets) > IN_THREAD:
+                script = await asyncio.to_thread(compile_script, octets, self._limits)
+            else:
+                script = compile_script(octets, self._limits)
         except ScriptError as error:
             log.warning("an active script cannot be compiled, mail is kept", account_id=active.account_id, reason=str(error))
             return None
+        ready = Ready(script, len(octets), active.addresses)
         key = (active.account_id, active.revision)
         if key not in self._known:
             self._octets += ready.octets

@@ -192,6 +192,36 @@ async def test_refused_by_one_of_two_is_reported(serve: Serve) -> None:
     assert len(await queued(served)) == 1  # RFC 5429 §2.1.2: nothing is reported to the null sender
 
 
+async def test_over_lmtp_each_is_refused_for_itself(serve: Serve) -> None:
+    """RFC 5429 §2.1.2: LMTP can say so, and there is no report."""
+    served = await serve()
+    await activate(served, "alice", 'require "reject"; reject "Not me";')
+    client = await Client.connect(served.listeners["lmtp"].port)
+    await client.ask(
+        b"LHLO c.test\r\nMAIL FROM:<who@elsewhere.test>\r\nRCPT TO:<alice@a.test>\r\nRCPT TO:<bob@a.test>\r\nDATA\r\n",
+        *(250, 250, 250, 250, 354),
+    )
+    await client.ask(b"Subject: hello\r\n\r\nHello.\r\n.\r\n", 550, 250)
+    assert len(await served.inbox("bob")) == 1
+    assert await filed(served, "alice") == [] == await queued(served)
+
+
+async def test_refused_in_words_that_a_reply_cannot_say(serve: Serve) -> None:
+    """RFC 5429 §2.2.1: a failure MDN, with the reason as it was written."""
+    served = await serve()
+    await activate(served, "alice", 'require "reject"; reject "Bitte nicht, Grüße";')
+    await send(served, "alice", sender="bob@a.test")
+    assert await filed(served, "alice") == []
+    [message] = await served.inbox("bob")
+    parsed = message_from_bytes(message)
+    assert parsed.get_content_type() == "multipart/report" and parsed.get_param("report-type") == "disposition-notification"
+    assert [part.get_content_type() for part in parsed.walk()][1:3] == ["text/plain", "message/disposition-notification"]
+    for told in ("Bitte nicht, Grüße", "Disposition: automatic-action/MDN-sent-automatically; deleted", "Subject: hello"):
+        assert told in message.decode()
+    assert (parsed["Return-Path"], parsed["Auto-Submitted"]) == ("<>", "auto-replied (rejected)")
+    assert await send(served, "alice", sender="", code=550) == "550 5.7.1 Refused by the recipient's filter\r\n"
+
+
 @pytest.mark.parametrize(
     ("reason", "wire"),
     [

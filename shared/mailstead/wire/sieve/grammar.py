@@ -89,7 +89,7 @@ class _Parser:
         name = self._take()
         self._commands_left -= 1
         if self._commands_left < 0:
-            raise ScriptError(name.at, f"a script has at most {self._limits.commands} commands")
+            raise ScriptError(name.at, f"a script has at most {self._limits.commands} commands and tests")
         arguments, tests, listed = self.arguments()
         block = None
         if self._is("{"):

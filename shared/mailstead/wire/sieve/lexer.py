@@ -81,6 +81,8 @@ def tokens(script: bytes) -> Iterator[Token]:
         if match is None:
             raise ScriptError(source.position(at), _why_no_token(text, at))
         start, at = at, match.end()
+        if match.lastgroup == "space":
+            continue
         where = source.position(start)
         match match.lastgroup:
             case "identifier":

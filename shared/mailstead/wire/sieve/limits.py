@@ -5,11 +5,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """`octets` of a script, levels of `nesting` (blocks and tests), `commands` and `strings` in all, `redirects` in one run."""
+    """`octets` of a script, levels of `nesting` (blocks and tests), `commands` (tests too) and `strings` in all.
+
+    `redirects`: of one run.
+    """
 
     octets: int = 64 * 1024
     nesting: int = 32
-    commands: int = 2_000
+    commands: int = 10_000
     strings: int = 20_000
     redirects: int = 4
 

@@ -20,6 +20,7 @@ from mailstead.store.mailboxes import Mailboxes
 from mailstead.store.messages import Messages
 from mailstead.store.passwords import Passwords
 from mailstead.store.search import Search
+from mailstead.store.usage import usage_of
 
 
 @asynccontextmanager
@@ -40,6 +41,7 @@ async def imap(settings: ImapSettings, runtime: Runtime) -> AsyncIterator[None]:
             mailboxes=Mailboxes(db, bus.publish),
             messages=Messages(db, bus.publish),
             changes=changes,
+            usage=partial(usage_of, db),
             search=Search(db),
             ingest=ingest,
             watcher=watcher,

@@ -4,7 +4,7 @@ Unsolicited data leaves in `catch_up` and nowhere else; the server calls it once
 gathered and leaves when enough came together, or when the client waits for it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import NoReturn
 
@@ -25,6 +25,7 @@ from mailstead.store.mailboxes import Mailboxes, Opened
 from mailstead.store.messages import Messages
 from mailstead.store.passwords import Passwords
 from mailstead.store.search import Search
+from mailstead.store.usage import Usage
 
 FLUSH = 64 * 1024  # octets of output that are written without waiting for more
 
@@ -59,6 +60,7 @@ class Backend:
     mailboxes: Mailboxes
     messages: Messages
     changes: Changes
+    usage: Callable[[int], Awaitable[Usage]]
     search: Search
     ingest: Ingest
     watcher: Watcher

@@ -94,6 +94,8 @@ _LOGGED_IN: frozenset[type[ask.Request]] = _ANYWHERE | {
     ask.Create,
     ask.Delete,
     ask.Enable,
+    ask.GetQuota,
+    ask.GetQuotaRoot,
     ask.Idle,
     ask.List,
     ask.Lsub,

@@ -31,7 +31,7 @@ def judge_local(recipient: Recipient, size: int, rules: MailboxRules) -> Reply |
     """Why this account takes no message of `size` octets (0: not declared), or None where it does."""
     if not recipient.active:
         return rules.disabled
-    if recipient.keeps_copy and not recipient.has_room_for(max(size, 1)):
+    if recipient.keeps_copy and not recipient.usage.has_room_for(max(size, 1)):
         return rules.full
     return None
 

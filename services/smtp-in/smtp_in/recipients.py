@@ -70,7 +70,7 @@ def _is_good(found: Found, octets: int) -> bool:
     """Whether mail of that size is taken for it."""
     match found.behind:
         case Recipient() as recipient:
-            return recipient.active and recipient.has_room_for(octets)
+            return recipient.active and recipient.usage.has_room_for(octets)
         case Alias() as alias:
             return alias.active
         case None:

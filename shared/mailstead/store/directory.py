@@ -9,6 +9,7 @@ import asyncpg
 
 from mailstead.model.address import Address
 from mailstead.store.engine import Database
+from mailstead.store.usage import Usage
 
 TAG_SEPARATOR = "+"  # user+tag@domain reaches user@domain (RFC 5233)
 
@@ -27,21 +28,17 @@ class AccountLogin:
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """A local address that mail can be filed for. Usage and quota in octets; a quota of 0 is none."""
+    """A local address that mail can be filed for."""
 
     account_id: int
     tenant_id: int
     address: str
     active: bool
-    used_bytes: int
-    quota_bytes: int
+    usage: Usage
     forwards: tuple[str, ...] = ()  # addresses that get what comes here
     keeps_copy: bool = True  # of what is forwarded
     folder: str | None = None  # the mailbox that the tag of the address names, where the account files by tags and it exists
     script: UUID | None = None  # the revision of its active Sieve script
-
-    def has_room_for(self, octets: int) -> bool:
-        return self.quota_bytes == 0 or self.used_bytes + octets <= self.quota_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +82,7 @@ _LOOK_UP = """
 SELECT w.n, d.domain_id, d.tenant_id, d.name, asked.active AND d.active AS domain_active,
        x.address, x.kind, x.tenant_id AS alias_tenant_id, x.targets, x.members_only, x.active AS alias_active,
        a.account_id, a.tenant_id AS account_tenant_id, a.address AS account_address, a.active AND home.active AS account_active,
-       (SELECT coalesce(sum(m.size), 0)::bigint FROM mailboxes m WHERE m.account_id = a.account_id) AS used_bytes,
-       a.quota_bytes, a.forwards, a.keeps_copy,
+       used.bytes AS used_bytes, a.quota_bytes, used.messages AS used_messages, a.quota_messages, a.forwards, a.keeps_copy,
        CASE WHEN a.files_tags AND w.tag <> '' THEN (
            SELECT m.name FROM mailboxes m WHERE m.account_id = a.account_id AND lower(m.name) = lower(w.tag)
            ORDER BY m.name <> w.tag, m.name LIMIT 1) END AS folder,
@@ -101,6 +97,10 @@ LEFT JOIN LATERAL (
 ) AS x ON true
 LEFT JOIN accounts a ON a.account_id = x.account_id
 LEFT JOIN domains home ON home.domain_id = a.domain_id
+CROSS JOIN LATERAL (
+    SELECT coalesce(sum(size), 0)::bigint AS bytes, coalesce(sum(messages), 0)::bigint AS messages
+    FROM mailboxes WHERE account_id = a.account_id
+) AS used
 """
 
 _MAY_SEND_AS = """
@@ -203,8 +203,7 @@ def _behind(row: asyncpg.Record) -> Recipient | Alias | None:
                 row["account_tenant_id"],
                 row["account_address"],
                 row["account_active"] and row["alias_active"] and row["domain_active"],
-                row["used_bytes"],
-                row["quota_bytes"],
+                Usage(row["used_bytes"], row["quota_bytes"], row["used_messages"], row["quota_messages"]),
                 tuple(row["forwards"]),
                 row["keeps_copy"],
                 row["folder"],

@@ -26,6 +26,7 @@ from mailstead.store.engine import Connection
 from mailstead.store.marks import set_marks
 from mailstead.store.schema import CHUNK_SIZE
 from mailstead.store.tenant_keys import TenantKeys
+from mailstead.store.usage import usages
 
 MAX_TEXT = 1000  # characters of a stored subject, sender or Message-ID
 MAX_IDENTIFIER = 1000  # octets of a stored Message-ID; an index row holds at most 2,704
@@ -42,11 +43,6 @@ _LOCK_WAITING = _LOCK.format("")
 
 _EXISTING = """
 SELECT m.account_id, m.name FROM mailboxes m JOIN unnest($1::bigint[], $2::text[]) AS d(account_id, name) USING (account_id, name)
-"""
-
-_USAGE = """
-SELECT a.account_id, a.quota_bytes, coalesce(sum(m.size), 0)::bigint AS used
-FROM accounts a LEFT JOIN mailboxes m USING (account_id) WHERE a.account_id = ANY($1::bigint[]) GROUP BY a.account_id
 """
 
 # A conflict returns the blob that is already kept; its chunks then do not join, and ours are not stored a second time.
@@ -278,22 +274,19 @@ async def _hold_to_quota(connection: Connection, deliveries: Sequence[Delivery],
     strict = [n for n, d in enumerate(deliveries) if d.strict_quota and isinstance(outcomes[n], Receipt)]
     if not strict:
         return
-    accounts = list({copy.account_id for n in strict for copy in deliveries[n].copies})
-    room = {
-        row["account_id"]: row["quota_bytes"] - row["used"] if row["quota_bytes"] else None
-        for row in await connection.fetch(_USAGE, accounts)
-    }
+    room = await usages(connection, {copy.account_id for n in strict for copy in deliveries[n].copies})
     for n in strict:
-        needed: dict[int, int] = defaultdict(int)
+        later = dict(room)
         for copy in deliveries[n].copies:
-            needed[copy.account_id] += deliveries[n].size + len(copy.prefix)
-        short = [a for a, octets in needed.items() if (left := room.get(a)) is not None and octets > left]
-        if short:
-            outcomes[n] = Refused(Failure.OVER_QUOTA, f"account {short[0]} has no room for {needed[short[0]]} octets")
+            octets = deliveries[n].size + len(copy.prefix)
+            usage = later.get(copy.account_id)
+            if usage is not None and not usage.has_room_for(octets):
+                outcomes[n] = Refused(Failure.OVER_QUOTA, f"account {copy.account_id} has no room for {octets} octets")
+                break
+            if usage is not None:
+                later[copy.account_id] = usage.with_more(octets, 1)
         else:
-            for account_id, octets in needed.items():
-                left = room.get(account_id)
-                room[account_id] = None if left is None else left - octets
+            room = later
 
 
 async def _mark(connection: Connection, deliveries: Sequence[Delivery], outcomes: list[Outcome]) -> None:

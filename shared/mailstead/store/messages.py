@@ -8,7 +8,6 @@ from functools import lru_cache
 from uuid import UUID
 
 from mailstead.events import MailboxChanged
-from mailstead.model.failure import Failure, Refused
 from mailstead.model.flags import FlagChange, Flags, SystemFlag
 from mailstead.model.sequence_set import SequenceSet
 from mailstead.store import content
@@ -19,6 +18,7 @@ from mailstead.store.flag_changes import FlagRow, StoreResult, change_flags
 from mailstead.store.mailbox_row import Counters, Mailbox, advance, lock_by_id
 from mailstead.store.tombstones import Reason, bury
 from mailstead.store.transfers import copy_rows
+from mailstead.store.usage import hold_to_quota
 
 CHUNK = 10_000  # messages that one transaction flags or expunges (promise D7)
 
@@ -206,7 +206,7 @@ class Messages:
             if not copied.pairs:
                 return result, []
             if not move:
-                await _hold_to_quota(connection, account_id, copied.counters.size)
+                await hold_to_quota(connection, account_id, copied.counters.size, copied.counters.messages)
             same = source.mailbox_id == target.mailbox_id
             modseq = target.highest_modseq + 1
             moved = [(target, modseq)]
@@ -266,13 +266,3 @@ class Messages:
     def _tell(self, before: Mailbox, modseq: int) -> None:
         if modseq > before.highest_modseq:
             self._announce([MailboxChanged(before.account_id, before.mailbox_id, before.highest_modseq, modseq)])
-
-
-async def _hold_to_quota(connection: Connection, account_id: int, octets: int) -> None:
-    row = await connection.fetchrow(
-        """SELECT quota_bytes, (SELECT coalesce(sum(size), 0)::bigint FROM mailboxes WHERE account_id = $1) AS used
-           FROM accounts WHERE account_id = $1""",
-        account_id,
-    )
-    if row and row["quota_bytes"] and row["used"] + octets > row["quota_bytes"]:
-        raise Refused(Failure.OVER_QUOTA, f"account {account_id} has no room for {octets} octets more")

@@ -44,6 +44,7 @@ _ACCOUNT = (
     accounts.c.address,
     accounts.c.active,
     accounts.c.quota_bytes,
+    accounts.c.quota_messages,
     accounts.c.created_at,
     accounts.c.forwards,
     accounts.c.keeps_copy,
@@ -89,6 +90,7 @@ class AccountRow:
     address: str
     active: bool
     quota_bytes: int
+    quota_messages: int
     created_at: datetime
     forwards: Sequence[str]
     keeps_copy: bool
@@ -170,7 +172,7 @@ class Provisioning:
 
         await self._database.transact("delete domain", work)
 
-    async def create_account(self, address: Address, password_hash: str, quota_bytes: int) -> AccountRow:
+    async def create_account(self, address: Address, password_hash: str, quota_bytes: int, quota_messages: int = 0) -> AccountRow:
         """An account with its own address and the standard mailboxes. Raises Refused: NO_SUCH_DOMAIN, CONFLICT."""
 
         async def work(connection: Connection) -> AccountRow:
@@ -179,7 +181,11 @@ class Provisioning:
                 raise Refused(Failure.CONFLICT, f"{address.domain} has the addresses of {domain.alias_of}")
             values = {"tenant_id": domain.tenant_id, "address": address.key}
             account = upsert(accounts).values(
-                **values, domain_id=domain.domain_id, password_hash=password_hash, quota_bytes=quota_bytes
+                **values,
+                domain_id=domain.domain_id,
+                password_hash=password_hash,
+                quota_bytes=quota_bytes,
+                quota_messages=quota_messages,
             )
             made = await run(connection, account.on_conflict_do_nothing().returning(accounts.c.account_id))
             if not made:
@@ -218,6 +224,7 @@ class Provisioning:
         *,
         password_hash: str | None = None,
         quota_bytes: int | None = None,
+        quota_messages: int | None = None,
         active: bool | None = None,
         forwards: Sequence[str] | None = None,
         keeps_copy: bool | None = None,
@@ -231,10 +238,9 @@ class Provisioning:
         values: dict[str, object] = {}
         if password_hash is not None:
             values |= {"password_hash": password_hash, "password_version": accounts.c.password_version + 1}
-        if quota_bytes is not None:
-            values["quota_bytes"] = quota_bytes
         lists = {"forwards": forwards and [*forwards], "send_as": send_as and [*send_as]}
-        for name, value in {"active": active, "keeps_copy": keeps_copy, "files_tags": files_tags, **lists}.items():
+        quotas = {"quota_bytes": quota_bytes, "quota_messages": quota_messages}
+        for name, value in {**quotas, "active": active, "keeps_copy": keeps_copy, "files_tags": files_tags, **lists}.items():
             if value is not None:
                 values[name] = value
 

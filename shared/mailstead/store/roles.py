@@ -59,8 +59,8 @@ ROLES: tuple[Role, ...] = (
         _FILING,
         _QUEUEING,
         {
-            "accounts": "SELECT (account_id, tenant_id, domain_id, address, active, quota_bytes, forwards, keeps_copy,"
-            " files_tags)",
+            "accounts": "SELECT (account_id, tenant_id, domain_id, address, active, quota_bytes, quota_messages, forwards,"
+            " keeps_copy, files_tags)",
             "sieve_scripts": "SELECT (account_id, revision, active)",  # a recipient's look-up names it
             "addresses": "SELECT",
             "domains": "SELECT",
@@ -127,7 +127,8 @@ ROLES: tuple[Role, ...] = (
         {
             "tenants": "SELECT (tenant_id, name)",
             "domains": "SELECT",
-            "accounts": "SELECT (account_id, tenant_id, domain_id, address, active, quota_bytes, last_uidvalidity)",
+            "accounts": "SELECT (account_id, tenant_id, domain_id, address, active, quota_bytes, quota_messages,"
+            " last_uidvalidity)",
             "addresses": "SELECT",
             "mailboxes": "SELECT, UPDATE (floor_modseq)",
             "messages": "SELECT",

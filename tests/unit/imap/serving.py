@@ -56,10 +56,10 @@ class House:
 
     owner: Database
 
-    async def person(self, quota: int = 0) -> Person:
+    async def person(self, quota: int = 0, quota_messages: int = 0) -> Person:
         """Somebody with nothing in any mailbox."""
         address = Address.parse(f"user{next(_numbers)}@{DOMAIN}")
-        row = await Provisioning(self.owner).create_account(address, CHEAP.hash(PASSWORD), quota)
+        row = await Provisioning(self.owner).create_account(address, CHEAP.hash(PASSWORD), quota, quota_messages)
         return Person(row.account_id, row.tenant_id, row.address)
 
     async def fill(self, person: Person, messages: Sequence[bytes], mailbox: str = "INBOX") -> None:

@@ -23,14 +23,14 @@ SMALL = {  # limits that a transcript can reach
     "imap_max_message": 1024,
     "imap_max_bad_commands": 5,
 }
-QUOTAS = {"append-quota": 100}  # octets
+QUOTAS = {"append-quota": (100, 0), "quota": (10_240, 3)}  # octets, messages
 
 
 @pytest.mark.parametrize("path", transcripts("imap"))
 async def test_dialog(path: Path, house: House, replica: StartReplica, authority: TestAuthority) -> None:
     async with replica() as server:
         for way in ("whole lines", "single octets", "TLS"):
-            person = await house.person(QUOTAS.get(path.stem, 0))
+            person = await house.person(*QUOTAS.get(path.stem, (0, 0)))
             await play_live(
                 load(path),
                 "127.0.0.1",

@@ -2,6 +2,7 @@
 
 from mailstead.model.address import Address
 from mailstead.store.directory import Recipient
+from mailstead.store.usage import Usage
 from mailstead.wire.trace import Hop
 from smtp_in.arrival import Arrival
 from smtp_in.extensions import Sender
@@ -10,7 +11,7 @@ from smtp_in.targets import Copy, Target
 
 
 def recipient(address: str) -> Recipient:
-    return Recipient(1, 1, address, True, 0, 0)
+    return Recipient(1, 1, address, True, Usage(0, 0, 0, 0))
 
 
 def arrival_for(*recipients: Recipient) -> Arrival:

@@ -5,12 +5,13 @@ import pytest
 from mailstead.model.address import Address
 from mailstead.model.failure import Failure
 from mailstead.store.directory import Recipient
+from mailstead.store.usage import Usage
 from smtp_in import replies
 from smtp_in.policy import MailboxRules, Role, judge_elsewhere, judge_local
 
 
 def recipient(*, active: bool = True, used: int = 0, quota: int = 0) -> Recipient:
-    return Recipient(1, 1, "u@a.test", active, used, quota)
+    return Recipient(1, 1, "u@a.test", active, Usage(used, quota, 0, 0))
 
 
 @pytest.mark.parametrize(
@@ -53,5 +54,5 @@ def test_addresses_without_an_account(role: Role, address: Address, is_ours: boo
 
 
 def test_a_full_mailbox_that_keeps_no_copy_takes_mail() -> None:
-    who = Recipient(1, 1, "u@a.test", True, 200, 100, ("u@b.test",), False)
+    who = Recipient(1, 1, "u@a.test", True, Usage(200, 100, 0, 0), ("u@b.test",), False)
     assert judge_local(who, 10**6, MailboxRules()) is None

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from mailstead.model.address import Address
 from mailstead.store.directory import Alias, DomainRef, Found, Posting, Recipient
+from mailstead.store.usage import Usage
 from smtp_in import replies
 from smtp_in.policy import MailboxRules, Role
 from smtp_in.replies import Reply
@@ -14,13 +15,13 @@ from smtp_in.targets import Copy, Relay, Unreached
 
 DOMAIN = DomainRef(1, 1, "a.test", True)
 PEOPLE = {
-    "alice": Recipient(1, 1, "alice@a.test", True, 0, 0),
-    "bob": Recipient(2, 1, "bob@a.test", True, 0, 0),
-    "disabled": Recipient(3, 1, "disabled@a.test", False, 0, 0),
-    "full": Recipient(4, 1, "full@a.test", True, 100, 100),
-    "away": Recipient(5, 1, "away@a.test", True, 0, 0, ("away@else.test", "bob@a.test"), keeps_copy=False),
-    "both": Recipient(6, 1, "both@a.test", True, 0, 0, ("both@else.test",)),
-    "tagged": Recipient(7, 1, "tagged@a.test", True, 0, 0, folder="Lists"),
+    "alice": Recipient(1, 1, "alice@a.test", True, Usage(0, 0, 0, 0)),
+    "bob": Recipient(2, 1, "bob@a.test", True, Usage(0, 0, 0, 0)),
+    "disabled": Recipient(3, 1, "disabled@a.test", False, Usage(0, 0, 0, 0)),
+    "full": Recipient(4, 1, "full@a.test", True, Usage(100, 100, 0, 0)),
+    "away": Recipient(5, 1, "away@a.test", True, Usage(0, 0, 0, 0), ("away@else.test", "bob@a.test"), keeps_copy=False),
+    "both": Recipient(6, 1, "both@a.test", True, Usage(0, 0, 0, 0), ("both@else.test",)),
+    "tagged": Recipient(7, 1, "tagged@a.test", True, Usage(0, 0, 0, 0), folder="Lists"),
 }
 
 

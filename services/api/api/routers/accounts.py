@@ -39,7 +39,7 @@ async def create_account(account: AccountIn, backend: UseBackend, response: Resp
     with blame("address", faults):
         await backend.provisioning.domain(address.domain)  # before the work that a hash takes
         password_hash = await backend.passwords.hash(account.password)
-        row = await backend.provisioning.create_account(address, password_hash, account.quota_bytes)
+        row = await backend.provisioning.create_account(address, password_hash, account.quota_bytes, account.quota_messages)
     _announce(backend, row, active=row.active)
     response.headers["Location"] = f"/v1/accounts/{row.account_id}"
     return _account(row)
@@ -75,6 +75,7 @@ async def update_account(account_id: AccountId, patch: AccountPatch, backend: Us
             account_id,
             password_hash=await backend.passwords.hash(patch.password) if "password" in given else None,
             quota_bytes=patch.quota_bytes if "quota_bytes" in given else None,
+            quota_messages=patch.quota_messages if "quota_messages" in given else None,
             active=patch.active if "active" in given else None,
             forwards=patch.forwards if "forwards" in given else None,
             keeps_copy=patch.keeps_copy if "keeps_copy" in given else None,
@@ -106,6 +107,7 @@ def _account(row: AccountRow) -> AccountOut:
         address=row.address,
         active=row.active,
         quota_bytes=row.quota_bytes,
+        quota_messages=row.quota_messages,
         used_bytes=row.used_bytes,
         forwards=list(row.forwards),
         keeps_copy=row.keeps_copy,

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from pydantic import BaseModel, Field
 
-from api.schemas.common import AccountAddress, Input, Password, Patch, QuotaBytes, SenderAddress, TargetAddress
+from api.schemas.common import AccountAddress, Input, Password, Patch, QuotaBytes, QuotaMessages, SenderAddress, TargetAddress
 from mailstead.store.schema.directory import MAX_FORWARDS, MAX_SEND_AS
 
 _FORWARDS = "Addresses that get what comes here; all of them anew"
@@ -19,6 +19,7 @@ class AccountIn(Input):
     address: AccountAddress
     password: Password
     quota_bytes: QuotaBytes = 0
+    quota_messages: QuotaMessages = 0
 
 
 class AccountPatch(Patch):
@@ -26,6 +27,7 @@ class AccountPatch(Patch):
 
     password: Password = ""
     quota_bytes: QuotaBytes = 0
+    quota_messages: QuotaMessages = 0
     active: bool = Field(default=True, description="Whether it may log in and receive mail")
     forwards: list[TargetAddress] = Field(default=[], max_length=MAX_FORWARDS, description=_FORWARDS)
     keeps_copy: bool = Field(default=True, description=_KEEPS_COPY)
@@ -40,6 +42,7 @@ class AccountOut(BaseModel):
     address: str
     active: bool = Field(description="Whether it may log in and receive mail")
     quota_bytes: int = Field(description="0: unlimited")
+    quota_messages: int = Field(description="0: unlimited")
     used_bytes: int
     forwards: list[str] = Field(description=_FORWARDS)
     keeps_copy: bool = Field(description=_KEEPS_COPY)

@@ -77,6 +77,8 @@ Password = Annotated[
 ]
 QuotaBytes = Annotated[int, Field(ge=0, le=2**60, description="Octets that the account may hold; 0: unlimited")]
 
+QuotaMessages = Annotated[int, Field(ge=0, le=2**60, description="Messages that the account may hold; 0: unlimited")]
+
 ItemT = TypeVar("ItemT")
 
 

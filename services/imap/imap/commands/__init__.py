@@ -25,6 +25,7 @@ from imap.commands.lsub import lsub
 from imap.commands.move import move
 from imap.commands.namespace import namespace
 from imap.commands.noop import check, noop
+from imap.commands.quota import get_quota, get_quota_root
 from imap.commands.rename import rename
 from imap.commands.search import search
 from imap.commands.select import select
@@ -49,6 +50,8 @@ HANDLERS: dict[type[ask.Request], Handler] = {
     ask.Enable: enable,
     ask.Expunge: expunge,
     ask.Fetch: fetch,
+    ask.GetQuota: get_quota,
+    ask.GetQuotaRoot: get_quota_root,
     ask.Id: identify,
     ask.Idle: idle,
     ask.List: list_,

@@ -176,6 +176,11 @@ def _named(make: Callable[[str], ask.Request]) -> Callable[[Scanner], ask.Reques
     return parser
 
 
+def _quota_root(scanner: Scanner) -> ask.Request:
+    scanner.expect(b" ")
+    return ask.GetQuota(text_of(astring(scanner)))
+
+
 def _create(scanner: Scanner) -> ask.Request:
     scanner.expect(b" ")
     name = mailbox(scanner)
@@ -308,6 +313,8 @@ _PARSERS: dict[str, Callable[[Scanner], ask.Request]] = {
     "EXAMINE": _select(True),
     "EXPUNGE": _bare(ask.Expunge(None)),
     "FETCH": _fetch(False),
+    "GETQUOTA": _quota_root,
+    "GETQUOTAROOT": _named(ask.GetQuotaRoot),
     "ID": _id,
     "IDLE": _bare(ask.Idle()),
     "LIST": _list,

@@ -246,6 +246,20 @@ class Replace:
 
 
 @dataclass(frozen=True, slots=True)
+class GetQuota:
+    """RFC 9208 §4.1.1."""
+
+    root: str
+
+
+@dataclass(frozen=True, slots=True)
+class GetQuotaRoot:
+    """RFC 9208 §4.1.2."""
+
+    mailbox: str
+
+
+@dataclass(frozen=True, slots=True)
 class Idle:
     pass
 
@@ -262,6 +276,8 @@ Request = (
     | Enable
     | Expunge
     | Fetch
+    | GetQuota
+    | GetQuotaRoot
     | Id
     | Idle
     | List

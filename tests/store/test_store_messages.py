@@ -118,7 +118,6 @@ async def test_flags_of_ten_thousand_in_one_chunk_and_of_more_in_several(
             "BEGIN": chunks,
             "SELECT": chunks,
             "WITH": chunks,
-            "UPDATE": chunks,
             "COMMIT": chunks,
         }
 

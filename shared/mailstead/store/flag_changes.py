@@ -6,32 +6,38 @@ from functools import lru_cache
 
 from mailstead.model.failure import Failure, Refused
 from mailstead.model.flags import MAX_KEYWORDS, FlagChange, Flags, SystemFlag
+from mailstead.store.addressing import ADDRESSED, runs
 from mailstead.store.engine import Connection
-from mailstead.store.mailbox_row import Counters, Mailbox, advance
+from mailstead.store.mailbox_row import Mailbox
 
-# $5: system flags, $6: keywords. Keywords compare without regard to case and keep the spelling they first came with.
-_SYSTEM = {FlagChange.REPLACE: "$5::smallint", FlagChange.ADD: "flags | $5::smallint", FlagChange.REMOVE: "flags & ~$5::smallint"}
+# $6: system flags, $7: keywords. Keywords compare without regard to case and keep the spelling they first came with.
+_SYSTEM = {FlagChange.REPLACE: "$6::smallint", FlagChange.ADD: "flags | $6::smallint", FlagChange.REMOVE: "flags & ~$6::smallint"}
 _KEYWORDS = {
-    FlagChange.REPLACE: "$6::text[]",
-    FlagChange.ADD: """keywords || coalesce((SELECT array_agg(k) FROM unnest($6::text[]) AS k
+    FlagChange.REPLACE: "$7::text[]",
+    FlagChange.ADD: """keywords || coalesce((SELECT array_agg(k) FROM unnest($7::text[]) AS k
         WHERE lower(k) NOT IN (SELECT lower(have) FROM unnest(keywords) AS have)), '{}')""",
     FlagChange.REMOVE: """coalesce((SELECT array_agg(have) FROM unnest(keywords) AS have
-        WHERE lower(have) NOT IN (SELECT lower(k) FROM unnest($6::text[]) AS k)), '{}')""",
+        WHERE lower(have) NOT IN (SELECT lower(k) FROM unnest($7::text[]) AS k)), '{}')""",
 }
-# The same rows are addressed twice rather than joined: with a mailbox that PostgreSQL has no statistics of yet, a join of each
-# addressed row with each is what it would choose. Both parts see the rows as they were; the mailbox is held, nobody else changes
-# them meanwhile.
+# $5: the new modseq, $8: the highest modseq that a message may have (RFC 7162 §3.1.3). The counters of the mailbox move along.
 _CHANGE = """
-WITH decided AS (
-    SELECT uid, modseq, flags AS old_flags, {system} AS flags, {keywords} AS keywords, modseq <= $7::bigint AS allowed,
-           ({system}, {keywords}) IS DISTINCT FROM (flags, keywords) AS differs
-    FROM messages WHERE account_id = $1 AND mailbox_id = $2 AND uid = ANY($3::bigint[])
+WITH decided AS MATERIALIZED (
+    SELECT m.account_id, m.mailbox_id, place, uid, modseq, flags AS old_flags, {system} AS flags, {keywords} AS keywords,
+           modseq <= $8::bigint AS allowed, ({system}, {keywords}) IS DISTINCT FROM (flags, keywords) AS differs
+    FROM {addressed}
 ), changed AS (
-    UPDATE messages SET flags = {system}, keywords = {keywords}, modseq = $4
-    WHERE account_id = $1 AND mailbox_id = $2 AND uid = ANY($3::bigint[]) AND modseq <= $7::bigint
-      AND ({system}, {keywords}) IS DISTINCT FROM (flags, keywords)
+    UPDATE messages t SET flags = d.flags, keywords = d.keywords, modseq = $5 FROM decided d
+    WHERE t.account_id = d.account_id AND t.mailbox_id = d.mailbox_id AND t.ctid = d.place AND d.allowed AND d.differs
+), counted AS (
+    UPDATE mailboxes b SET highest_modseq = $5, unseen = b.unseen + s.unseen, deleted = b.deleted + s.deleted
+    FROM (
+        SELECT count(*) AS changed, coalesce(sum((old_flags & {seen}) / {seen} - (flags & {seen}) / {seen}), 0) AS unseen,
+               coalesce(sum((flags & {deleted}) / {deleted} - (old_flags & {deleted}) / {deleted}), 0) AS deleted
+        FROM decided WHERE allowed AND differs
+    ) AS s
+    WHERE b.account_id = $1 AND b.mailbox_id = $2 AND s.changed > 0
 )
-SELECT uid, modseq, old_flags, flags, keywords, allowed, differs FROM decided ORDER BY uid
+SELECT uid, modseq, flags, keywords, allowed, differs FROM decided ORDER BY uid
 """
 _ANY_MODSEQ = 2**63 - 1
 
@@ -61,9 +67,10 @@ class StoreResult:
 @lru_cache
 def _sql(change: FlagChange) -> str:
     # The common STORE names system flags only: then no row computes a set of keywords.
-    untouched = "false" if change is FlagChange.REPLACE else "cardinality($6::text[]) = 0"
+    untouched = "false" if change is FlagChange.REPLACE else "cardinality($7::text[]) = 0"
     keywords = f"CASE WHEN {untouched} THEN keywords ELSE {_KEYWORDS[change]} END"
-    return _CHANGE.format(system=_SYSTEM[change], keywords=keywords)
+    bits = {"seen": int(SystemFlag.SEEN), "deleted": int(SystemFlag.DELETED)}
+    return _CHANGE.format(system=_SYSTEM[change], keywords=keywords, addressed=ADDRESSED, **bits)
 
 
 async def change_flags(
@@ -75,7 +82,7 @@ async def change_flags(
         _sql(change),
         mailbox.account_id,
         mailbox.mailbox_id,
-        uids,
+        *runs(uids),
         modseq,
         int(flags.system),
         list(flags.keywords),
@@ -84,20 +91,15 @@ async def change_flags(
     known: dict[tuple[int, tuple[str, ...]], Flags] = {}
     result: list[FlagRow] = []
     modified: list[int] = []
-    come, gone = Counters(), Counters()
-    for uid, old_modseq, old_system, system, keywords, allowed, differs in rows:
+    changed = False
+    for uid, old_modseq, system, keywords, allowed, differs in rows:
         if not allowed:
             modified.append(uid)
             continue
+        if differs and len(keywords) > MAX_KEYWORDS:
+            raise Refused(Failure.TOO_MANY, f"{len(keywords)} keywords on one message")
+        changed = changed or differs
         key = (system, tuple(keywords))
         now = known.get(key) or known.setdefault(key, Flags(SystemFlag(system), key[1]))
         result.append(FlagRow(uid, modseq if differs else old_modseq, now))
-        if differs:
-            if len(keywords) > MAX_KEYWORDS:
-                raise Refused(Failure.TOO_MANY, f"{len(keywords)} keywords on one message")
-            come.add(system, 0)
-            gone.add(old_system, 0)
-    if not come.messages:
-        return StoreResult(mailbox.highest_modseq, result, modified, False)
-    await advance(connection, mailbox, modseq, come, gone)
-    return StoreResult(modseq, result, modified, True)
+    return StoreResult(modseq if changed else mailbox.highest_modseq, result, modified, changed)

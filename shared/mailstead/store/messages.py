@@ -9,8 +9,8 @@ from uuid import UUID
 
 from mailstead.events import MailboxChanged
 from mailstead.model.flags import FlagChange, Flags, SystemFlag
-from mailstead.model.sequence_set import SequenceSet
 from mailstead.store import content
+from mailstead.store.addressing import ADDRESSED, ALL, runs
 from mailstead.store.content import Source
 from mailstead.store.delivery import Announce
 from mailstead.store.engine import Connection, Database
@@ -89,17 +89,6 @@ def flags_of(system: int, keywords: Sequence[str]) -> Flags:
     return Flags(SystemFlag(system), tuple(keywords)) if keywords else _system_only(system)
 
 
-# Messages of a mailbox by runs of UIDs, each run read from the primary key; what belongs to a message is looked up row by row.
-# OFFSET 0 keeps each subquery as it is, and lets it take an account for an average one. Else PostgreSQL, of an account that has
-# grown since its statistics were made, would read the whole mailbox for each page, and all of its mail for each message.
-_ADDRESSED = """(
-            SELECT $1::bigint AS account_id, $2::bigint AS mailbox_id, unnest($3::bigint[]) AS first, unnest($4::bigint[]) AS last
-        ) AS run CROSS JOIN LATERAL (
-            SELECT * FROM messages
-            WHERE account_id = run.account_id AND mailbox_id = run.mailbox_id AND uid BETWEEN run.first AND run.last OFFSET 0
-        ) AS m"""
-
-
 @lru_cache(maxsize=32)
 def _summaries_sql(want: Want) -> str:
     def column(flag: Want, name: str) -> str:
@@ -117,17 +106,21 @@ def _summaries_sql(want: Want) -> str:
                e.blob_id, e.prefix, e.header_size, {column(Want.ENVELOPE, "e.envelope")},
                {column(Want.BODYSTRUCTURE, "e.bodystructure")}, {column(Want.STRUCTURE, "c.structure")},
                {column(Want.HEADER, "c.header")}, {column(Want.PREVIEW, "e.preview")}
-        FROM {_ADDRESSED} CROSS JOIN LATERAL (
+        FROM {ADDRESSED} CROSS JOIN LATERAL (
             SELECT * FROM emails WHERE account_id = m.account_id AND email_id = m.email_id OFFSET 0
         ) AS e {joined}
         ORDER BY m.uid
     """  # noqa: S608 - constants only
 
 
-def _runs(uids: Sequence[int]) -> tuple[list[int], list[int]]:
-    """The first and the last of each run of neighbours, for `_ADDRESSED`."""
-    ranges = SequenceSet.of(uids).ranges
-    return [first for first, _ in ranges], [last for _, last in ranges]
+_CHOOSE = f"SELECT uid FROM {ADDRESSED} ORDER BY uid"  # noqa: S608 - constants only
+# The mailbox counts them: where there are none, as nearly always when a client leaves it, no message is looked at.
+_CHOOSE_DELETED = f"""
+SELECT uid FROM {ADDRESSED}
+WHERE flags & {int(SystemFlag.DELETED)} <> 0
+  AND (SELECT deleted FROM mailboxes WHERE account_id = $1 AND mailbox_id = $2) > 0
+ORDER BY uid
+"""  # noqa: S608 - constants only
 
 
 class Messages:
@@ -139,17 +132,17 @@ class Messages:
 
     async def summaries(self, account_id: int, mailbox_id: int, uids: Sequence[int], want: Want = Want.NOTHING) -> list[Summary]:
         """Ascending by UID, by one statement; the caller pages."""
-        rows = await self._database.fetch("summaries", _summaries_sql(want), account_id, mailbox_id, *_runs(uids))
+        rows = await self._database.fetch("summaries", _summaries_sql(want), account_id, mailbox_id, *runs(uids))
         return [Summary(*row) for row in rows]
 
     async def flags(self, account_id: int, mailbox_id: int, uids: Sequence[int]) -> list[FlagRow]:
         """Flags and modseqs alone, ascending by UID, by one statement."""
         rows = await self._database.fetch(
             "flags",
-            f"SELECT uid, modseq, flags, keywords FROM {_ADDRESSED} ORDER BY uid",  # noqa: S608 - constants only
+            f"SELECT uid, modseq, flags, keywords FROM {ADDRESSED} ORDER BY uid",  # noqa: S608 - constants only
             account_id,
             mailbox_id,
-            *_runs(uids),
+            *runs(uids),
         )
         return [FlagRow(uid, modseq, flags_of(system, keywords)) for uid, modseq, system, keywords in rows]
 
@@ -236,12 +229,9 @@ class Messages:
 
         In transactions of at most CHUNK messages. Raises Refused(NO_SUCH_MAILBOX).
         """
-        condition = f"AND flags & {int(SystemFlag.DELETED)} <> 0" if only_deleted else ""
-        chosen = f"SELECT uid FROM messages WHERE account_id = $1 AND mailbox_id = $2 {condition} "  # noqa: S608 - constants only
-        rows = await (
-            self._database.fetch("choose", chosen + "ORDER BY uid", account_id, mailbox_id)
-            if uids is None
-            else self._database.fetch("choose", chosen + "AND uid = ANY($3::bigint[]) ORDER BY uid", account_id, mailbox_id, uids)
+        addressed = ALL if uids is None else runs(uids)
+        rows = await self._database.fetch(
+            "choose", _CHOOSE_DELETED if only_deleted else _CHOOSE, account_id, mailbox_id, *addressed
         )
         targets = [row["uid"] for row in rows]
         reason = Reason.EXPUNGE if only_deleted else Reason.POP3

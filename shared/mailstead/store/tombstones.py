@@ -8,22 +8,25 @@ from dataclasses import dataclass
 from enum import Enum
 
 from mailstead.model.flags import SystemFlag
+from mailstead.store.addressing import ADDRESSED, ALL, runs
 from mailstead.store.engine import Connection
 from mailstead.store.mailbox_row import Counters, Mailbox
 
 _BURY = """
-WITH gone AS (
-    DELETE FROM messages WHERE account_id = $1 AND mailbox_id = $2 {}
-    RETURNING uid, flags, keywords, size, internal_date, email_id
+WITH found AS MATERIALIZED (
+    SELECT m.account_id, m.mailbox_id, place FROM {addressed} {condition}
+), gone AS (
+    DELETE FROM messages t USING found f
+    WHERE t.account_id = f.account_id AND t.mailbox_id = f.mailbox_id AND t.ctid = f.place
+    RETURNING t.uid, t.flags, t.keywords, t.size, t.internal_date, t.email_id
 ), buried AS (
     INSERT INTO expunged (account_id, mailbox_id, uid, modseq, flags, keywords, size, internal_date, email_id, actor, reason)
-    SELECT $1, $2, uid, $3, flags, keywords, size, internal_date, email_id, $4, $5 FROM gone
+    SELECT $1, $2, uid, $5, flags, keywords, size, internal_date, email_id, $6, $7 FROM gone
 )
 SELECT uid, flags, size FROM gone ORDER BY uid
 """
-_BURY_ALL = _BURY.format("")
-_BURY_THESE = _BURY.format("AND uid = ANY($6::bigint[])")
-_BURY_DELETED = _BURY.format(f"AND uid = ANY($6::bigint[]) AND flags & {int(SystemFlag.DELETED)} <> 0")
+_BURY_THESE = _BURY.format(addressed=ADDRESSED, condition="")
+_BURY_DELETED = _BURY.format(addressed=ADDRESSED, condition=f"WHERE flags & {int(SystemFlag.DELETED)} <> 0")
 
 
 class Reason(Enum):
@@ -58,11 +61,15 @@ async def bury(
 
     With `only_deleted` those of `uids` stay that are not flagged \\Deleted by now.
     """
-    key = (mailbox.account_id, mailbox.mailbox_id, modseq, actor, reason.value)
-    if uids is None:
-        rows = await connection.fetch(_BURY_ALL, *key)
-    else:
-        rows = await connection.fetch(_BURY_DELETED if only_deleted else _BURY_THESE, *key, list(uids))
+    rows = await connection.fetch(
+        _BURY_DELETED if only_deleted else _BURY_THESE,
+        mailbox.account_id,
+        mailbox.mailbox_id,
+        *(ALL if uids is None else runs(uids)),
+        modseq,
+        actor,
+        reason.value,
+    )
     counters = Counters()
     for row in rows:
         counters.add(row["flags"], row["size"])

@@ -3,21 +3,20 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from mailstead.store.addressing import ADDRESSED, ALL, runs
 from mailstead.store.engine import Connection
 from mailstead.store.mailbox_row import Counters, Mailbox
 
-_COPY = """
-WITH source AS (
-    SELECT uid, flags, keywords, size, internal_date, email_id, $4 + row_number() OVER (ORDER BY uid) - 1 AS new_uid
-    FROM messages WHERE account_id = $1 AND mailbox_id = $2 {}
+_COPY = f"""
+WITH source AS MATERIALIZED (
+    SELECT uid, flags, keywords, size, internal_date, email_id, $6 + row_number() OVER (ORDER BY uid) - 1 AS new_uid
+    FROM {ADDRESSED}
 ), copied AS (
     INSERT INTO messages (account_id, mailbox_id, uid, modseq, flags, keywords, size, internal_date, saved_at, email_id)
-    SELECT $1, $3, new_uid, $5, flags, keywords, size, internal_date, now(), email_id FROM source
+    SELECT $1, $5, new_uid, $7, flags, keywords, size, internal_date, now(), email_id FROM source
 )
 SELECT uid, new_uid, flags, size FROM source ORDER BY uid
-"""
-_COPY_ALL = _COPY.format("")
-_COPY_THESE = _COPY.format("AND uid = ANY($6::bigint[])")
+"""  # noqa: S608 - constants only
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +29,15 @@ class Transferred:
 
 async def copy_rows(connection: Connection, source: Mailbox, target: Mailbox, uids: Sequence[int] | None) -> Transferred:
     """Within a transaction that holds both: copy these messages, or all for None. The caller moves the counters."""
-    key = (source.account_id, source.mailbox_id, target.mailbox_id, target.uidnext, target.highest_modseq + 1)
-    rows = await (connection.fetch(_COPY_ALL, *key) if uids is None else connection.fetch(_COPY_THESE, *key, list(uids)))
+    rows = await connection.fetch(
+        _COPY,
+        source.account_id,
+        source.mailbox_id,
+        *(ALL if uids is None else runs(uids)),
+        target.mailbox_id,
+        target.uidnext,
+        target.highest_modseq + 1,
+    )
     counters = Counters()
     for row in rows:
         counters.add(row["flags"], row["size"])

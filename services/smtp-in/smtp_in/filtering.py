@@ -32,6 +32,7 @@ from smtp_in.recipients import Recipients
 from smtp_in.replies import Reply
 from smtp_in.resolve import Asker
 from smtp_in.scripts import Ready, Scripts
+from smtp_in.sieve.message import Content
 from smtp_in.sieve.plan import KEEP, Answer, Bounds, Filing, Occasion, Plan, Refusal
 from smtp_in.sieve.planner import make_plan
 from smtp_in.targets import Copy, Placement, Relay, Target, Unreached
@@ -72,13 +73,14 @@ class _Work:
     """One message on its way through the scripts."""
 
     arrival: Arrival
-    parsed: Parsed
+    content: Content
     now: datetime
     seen: Seen
     delivered_to: frozenset[str]
     ready: dict[int, Ready]
     mailboxes: dict[int, frozenset[str]] = field(default_factory=dict)
     served: set[int] = field(default_factory=set)  # accounts whose script has run
+    refused: dict[int, Reply] = field(default_factory=dict)  # by those among them that do not want it
     answers: list[tuple[Recipient, Answer | Refusal]] = field(default_factory=list)
     marks: list[Mark] = field(default_factory=list)
 
@@ -102,7 +104,7 @@ class Filter:
         scripted = [recipient for recipient in _recipients_of(arrival.transaction.targets) if recipient.script is not None]
         if not scripted:
             return Filtered(arrival)
-        work = _Work(arrival, parsed, now, seen, _delivered_to(parsed), {})
+        work = _Work(arrival, Content(parsed), now, seen, _delivered_to(parsed), {})
         await self._load(work, scripted)
         targets = [await self._target(work, target) for target in arrival.transaction.targets]
         changed = replace(arrival, transaction=replace(arrival.transaction, targets=targets))
@@ -125,6 +127,9 @@ class Filter:
                 made, redirected = await self._copy(work, placement, target, address)
                 placements += made
                 pending.extend(redirected)
+                await asyncio.sleep(0)  # of many recipients, each with a script, others have their turn between them
+            elif (why := work.refused.get(placement.recipient.account_id)) is not None:
+                placements.append(Unreached(placement.recipient.address if target.is_expanded else target.address, why))
         return replace(target, placements=tuple(placements))
 
     async def _copy(
@@ -140,7 +145,8 @@ class Filter:
         if plan.refusal is not None and needs_message(plan.refusal) and work.arrival.transaction.sender.address is not None:
             work.answers.append((recipient, plan.refusal))
         elif plan.refusal is not None:
-            made.append(Unreached(recipient.address if target.is_expanded else target.address, refusal_reply(plan.refusal)))
+            work.refused[recipient.account_id] = why = refusal_reply(plan.refusal)
+            made.append(Unreached(recipient.address if target.is_expanded else target.address, why))
         redirected: list[tuple[Placement, str]] = []
         lost = False
         for to in plan.redirects:
@@ -165,9 +171,9 @@ class Filter:
         )
         prefix = prefix_of(work.arrival, address, date_time(work.now))
         started = time.perf_counter()
-        arguments = (ready.script, work.parsed, occasion, self._bounds, prefix)
+        arguments = (ready.script, work.content, occasion, self._bounds, prefix)
         try:
-            if len(work.parsed.body) > IN_THREAD and "body" in ready.script.required:
+            if len(work.content.parsed.body) > IN_THREAD and "body" in ready.script.required:
                 plan = await asyncio.get_running_loop().run_in_executor(self._threads, make_plan, *arguments)
             else:
                 plan = make_plan(*arguments)

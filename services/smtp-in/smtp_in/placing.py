@@ -72,6 +72,7 @@ class Placer:
         nothing of it is kept for now.
         """
         gone: Gone = frozenset()
+        missed: Gone = frozenset()  # mailboxes that were missing once: they are made once at most
         seen: Seen = frozenset()
         filtered = await self._filter.run(arrival, content, now, seen)
         while True:
@@ -89,7 +90,8 @@ class Placer:
                 seen |= again.marks
                 filtered = await self._filter.run(arrival, content, now, seen)
             except NoSuchMailboxes as refused:
-                if await self._made(filtered, refused.mailboxes - gone):
+                missing, missed = refused.mailboxes - missed, missed | refused.mailboxes
+                if await self._made(filtered, missing):
                     continue
                 more = gone | refused.mailboxes
                 if more == gone or not _is_left(filtered.arrival.transaction, accounts_gone(more)):

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from mailstead.wire.message import parse_message
 from mailstead.wire.sieve import Script
+from smtp_in.sieve.message import Content
 from smtp_in.sieve.plan import Bounds, Occasion, Plan
 from smtp_in.sieve.planner import make_plan
 
@@ -56,8 +57,8 @@ class Case:
         )
 
     def plan(self, script: Script, name: str) -> str:
-        parsed = parse_message(self.messages[name].replace("\n", "\r\n").encode())
-        return render(make_plan(script, parsed, self.occasion(), Bounds()))
+        content = Content(parse_message(self.messages[name].replace("\n", "\r\n").encode()))
+        return render(make_plan(script, content, self.occasion(), Bounds()))
 
 
 def cases() -> Iterator[Case]:

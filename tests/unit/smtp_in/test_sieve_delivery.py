@@ -174,6 +174,12 @@ async def test_refused_by_all_is_refused_at_the_dot(serve: Serve) -> None:
     assert await served.query("SELECT FROM contents") == []
 
 
+async def test_refused_under_two_addresses_is_refused(serve: Serve) -> None:
+    served = await serve()
+    await activate(served, "alice", 'require "reject"; reject "Not me";')
+    assert await send(served, "alice", "alice+tag", code=550) == "550 5.7.1 Not me\r\n"
+
+
 async def test_refused_by_one_of_two_is_reported(serve: Serve) -> None:
     """RFC 5429 §2.1.2: a report for who refuses, in the transaction that keeps it for the other."""
     served = await serve()

@@ -10,11 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mailstead.wire.message import Parsed, parse_message
+from mailstead.wire.message import parse_message
 from mailstead.wire.sieve import Limits, ScriptError, compile_script
 from mailstead.wire.sieve.extensions import EXTENSIONS
 from mailstead.wire.sieve.tree import Comparator
 from smtp_in.sieve.matching import wildcard_match
+from smtp_in.sieve.message import Content
 from smtp_in.sieve.plan import Answer, Bounds, Filing, Occasion, Plan
 from smtp_in.sieve.planner import make_plan
 from smtp_in.sieve.vacation import compose
@@ -22,7 +23,9 @@ from unit.smtp_in.sieve_golden import cases
 
 NOW = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
 OCCASION = Occasion(NOW, "bob@b.test", "alice@a.test", ("alice@a.test",), frozenset({"INBOX"}))
-MESSAGE = parse_message(b"From: bob@b.test\r\nTo: alice@a.test\r\nSubject: hello\r\nMessage-ID: <1@b.test>\r\n\r\nHello.\r\n")
+MESSAGE = Content(
+    parse_message(b"From: bob@b.test\r\nTo: alice@a.test\r\nSubject: hello\r\nMessage-ID: <1@b.test>\r\n\r\nHello.\r\n")
+)
 ALL = "require [" + ", ".join(f'"{name}"' for name in EXTENSIONS) + "];\n"
 
 SCRIPTS = [case.script for case in cases()]
@@ -75,7 +78,7 @@ TOKENS = [
 ]
 
 
-def plan(script: str, message: Parsed = MESSAGE, occasion: Occasion = OCCASION, bounds: Bounds | None = None) -> Plan:
+def plan(script: str, message: Content = MESSAGE, occasion: Occasion = OCCASION, bounds: Bounds | None = None) -> Plan:
     return make_plan(compile_script(script.encode()), message, occasion, bounds or Bounds())
 
 
@@ -103,7 +106,7 @@ def test_whatever_the_message_is_every_script_has_a_plan(source: str, octets: by
         script = compile_script(source.encode())
     except ScriptError:
         return
-    message = parse_message((b"From: " + octets + b"\r\n\r\n" if header else b"") + octets)
+    message = Content(parse_message((b"From: " + octets + b"\r\n\r\n" if header else b"") + octets))
     assert isinstance(make_plan(script, message, OCCASION, Bounds(steps=2_000)), Plan)
 
 
@@ -143,7 +146,7 @@ HOSTILE = {
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_script_ends_soon(name: str) -> None:
-    message = parse_message(b"Subject: " + b"a" * 60_000 + b"\r\n\r\n" + b"a" * 2_000_000)
+    message = Content(parse_message(b"Subject: " + b"a" * 60_000 + b"\r\n\r\n" + b"a" * 2_000_000))
     script = compile_script((ALL + HOSTILE[name]).encode(), Limits(octets=256 * 1024))
     started = time.process_time()
     result = make_plan(script, message, OCCASION, Bounds())
@@ -173,7 +176,7 @@ def test_what_was_redirected_marks_and_answers_in_one_plan() -> None:
     assert again == Plan((Filing(None),))
 
 
-def answer_of(script: str, message: Parsed = MESSAGE) -> tuple[Answer, "email.message.EmailMessage"]:
+def answer_of(script: str, message: Content = MESSAGE) -> tuple[Answer, "email.message.EmailMessage"]:
     made = plan(ALL + script, message).answer
     assert made is not None
     octets = compose(made, NOW, "2@a.test")
@@ -219,3 +222,11 @@ def test_no_subject_or_reason_breaks_an_answer(subject: str, reason: str) -> Non
         *("From", "To", "Subject", "Date", "Message-ID", "In-Reply-To", "References", "Auto-Submitted", "Precedence"),
         *("MIME-Version", "Content-Type", "Content-Transfer-Encoding"),
     }
+
+
+def test_our_own_lines_stand_above_the_message() -> None:
+    """`received` is then the field that we have written (RFC 5260 §4.4)."""
+    source = ALL + 'if header :index 1 :contains "received" "by us" { discard; } if exists "return-path" { fileinto "x"; }'
+    prefix = b"Return-Path: <bob@b.test>\r\nReceived: by us\r\n"
+    made = make_plan(compile_script(source.encode()), MESSAGE, OCCASION, Bounds(), prefix)
+    assert made.filings == (Filing("x"),)

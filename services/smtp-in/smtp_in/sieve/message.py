@@ -11,34 +11,49 @@ from mailstead.wire.structure import unpack
 from mailstead.wire.text import decode_transfer
 
 
+class Content:
+    """A message as all runs of scripts on it share it."""
+
+    def __init__(self, parsed: Parsed) -> None:
+        self.parsed = parsed
+        self._decoded: dict[bytes, list[bytes]] = {}
+
+    @cached_property
+    def fields(self) -> dict[bytes, list[bytes]]:
+        """Lower-case name -> raw values from the top."""
+        return _by_name(self.parsed.header)
+
+    def decoded(self, name: bytes) -> list[bytes]:
+        """The values of a lower-case name, as `MessageView.values` has them."""
+        if name not in self._decoded:
+            self._decoded[name] = _decoded(self.fields.get(name, []))
+        return self._decoded[name]
+
+    @cached_property
+    def root(self) -> Part:
+        return unpack(self.parsed.structure)
+
+
 class MessageView:
     """`prefix` are our own header lines above the message (Return-Path, Received); `body_octets` bounds what is decoded."""
 
-    def __init__(self, parsed: Parsed, prefix: bytes, body_octets: int) -> None:
-        self._parsed = parsed
-        self._prefix = prefix
+    def __init__(self, content: Content, prefix: bytes, body_octets: int) -> None:
+        self._content = content
+        self._parsed = content.parsed
+        self._prefix = _by_name(prefix)
         self._body_octets = body_octets
-        self._decoded: dict[bytes, list[bytes]] = {}
-        self.size = len(prefix) + len(parsed.header) + len(parsed.body)
-
-    @cached_property
-    def _fields(self) -> dict[bytes, list[bytes]]:
-        """Lower-case name -> raw values from the top."""
-        found: dict[bytes, list[bytes]] = {}
-        for field in fields((self._prefix + self._parsed.header)[:MAX_HEADER]):
-            found.setdefault(field.name.lower(), []).append(field.value)
-        return found
+        self.size = len(prefix) + len(self._parsed.header) + len(self._parsed.body)
 
     def raw(self, name: bytes) -> list[bytes]:
         """The values of all fields of a name, in any case of letters, as they stand in the message."""
-        return self._fields.get(name.lower(), [])
+        name = name.lower()
+        return self._prefix.get(name, []) + self._content.fields.get(name, [])
 
     def values(self, name: bytes) -> list[bytes]:
         """As `raw`, but unfolded, decoded and without white space around them (RFC 5228 §2.4.2.2, §2.7.2)."""
         name = name.lower()
-        if name not in self._decoded:
-            self._decoded[name] = [decode_value(raw).strip().encode("utf-8", "replace") for raw in self.raw(name)]
-        return self._decoded[name]
+        above = self._prefix.get(name)
+        return (_decoded(above) if above else []) + self._content.decoded(name)
 
     def addresses(self, raw: bytes) -> Iterator[HeaderAddress]:
         """The addresses of one field; names of groups are none (RFC 5228 §5.1)."""
@@ -64,7 +79,7 @@ class MessageView:
         """What is searched of each part whose type is among `wanted` (`text`, `text/plain`, or "" for all; RFC 5173 §5.2)."""
         kinds = {kind.lower() for kind in wanted}
         left = self._body_octets
-        for part in _walk(self._root):
+        for part in _walk(self._content.root):
             kind = part.type.encode()
             if not kinds & {b"", kind, kind + b"/" + part.subtype.encode()}:
                 continue
@@ -73,10 +88,6 @@ class MessageView:
                 yield text
             if left <= 0:
                 return
-
-    @cached_property
-    def _root(self) -> Part:
-        return unpack(self._parsed.structure)
 
     def _searched(self, part: Part, limit: int) -> Iterator[bytes]:
         if part.parts:
@@ -96,6 +107,17 @@ class MessageView:
         before = len(self._parsed.header)
         start, end = max(0, span.start - before), max(0, span.end - before)
         return bytes(self._parsed.body[start : min(end, start + max(0, limit))])
+
+
+def _by_name(header: bytes) -> dict[bytes, list[bytes]]:
+    found: dict[bytes, list[bytes]] = {}
+    for field in fields(header[:MAX_HEADER]):
+        found.setdefault(field.name.lower(), []).append(field.value)
+    return found
+
+
+def _decoded(values: list[bytes]) -> list[bytes]:
+    return [decode_value(raw).strip().encode("utf-8", "replace") for raw in values]
 
 
 def _walk(part: Part) -> Iterator[Part]:

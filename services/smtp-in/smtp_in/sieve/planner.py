@@ -1,11 +1,10 @@
 """A script run on a message, as a plan (RFC 5228 §2.10). All or nothing: what fails on its way keeps the message."""
 
-from mailstead.wire.message import Parsed
 from mailstead.wire.sieve import Script, tree
 from mailstead.wire.sieve.actions import is_mailbox_name, outbound_address
 from mailstead.wire.sieve.tree import Modifier, Texts
 from smtp_in.sieve.conditions import holds
-from smtp_in.sieve.message import MessageView
+from smtp_in.sieve.message import Content, MessageView
 from smtp_in.sieve.plan import Answer, Bounds, Filing, Occasion, Plan, Refusal
 from smtp_in.sieve.run import Run, ScriptFailed, split_flags
 from smtp_in.sieve.vacation import answer_to
@@ -13,9 +12,9 @@ from smtp_in.sieve.vacation import answer_to
 INBOX = "INBOX"
 
 
-def make_plan(script: Script, parsed: Parsed, occasion: Occasion, bounds: Bounds, prefix: bytes = b"") -> Plan:
+def make_plan(script: Script, content: Content, occasion: Occasion, bounds: Bounds, prefix: bytes = b"") -> Plan:
     """What `script` makes of a message for this recipient. `prefix`: our own header lines above the message. Never raises."""
-    run = Run(MessageView(parsed, prefix, bounds.body_octets), occasion, bounds)
+    run = Run(MessageView(content, prefix, bounds.body_octets), occasion, bounds)
     planner = _Planner(run)
     try:
         planner.execute(script.commands)

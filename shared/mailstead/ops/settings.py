@@ -54,6 +54,9 @@ class ServiceSettings(BaseSettings):
     listen_host: ListenHost = Field(
         default="127.0.0.1", description="Address to accept mail connections on; `0.0.0.0` or `::` (both families) in a container"
     )
+    share_ports: bool = Field(
+        default=False, description="Whether replicas on this host listen on the same mail ports, so that each has its part"
+    )
     observe_host: ListenHost = Field(default="127.0.0.1", description="Address for /livez, /readyz and /metrics")
     observe_port: Port = Field(description="Port for /livez, /readyz and /metrics; 0 picks a free one")
     tls_certificate: Path | None = Field(

@@ -20,12 +20,16 @@ def allow_many_connections() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-def listen(name: str, host: str, port: int) -> socket.socket:
-    """A listening socket; accepted ones inherit keep-alive. Host `::` serves both families. Raises StartFailed, saying why."""
+def listen(name: str, host: str, port: int, *, shared: bool = False) -> socket.socket:
+    """A listening socket; accepted ones inherit keep-alive. Host `::` serves both families. Raises StartFailed, saying why.
+
+    `shared`: other processes of the same user may listen there too, and the kernel deals connections out to all of them.
+    """
     family = socket.AF_INET6 if ip_address(host).version == 6 else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, shared)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, KEEPALIVE_IDLE)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, KEEPALIVE_INTERVAL)

@@ -16,7 +16,7 @@ from mailstead_local.console import err, out, show, step
 from mailstead_local.demo import create_demo
 from mailstead_local.failure import LocalFailure
 from mailstead_local.folder import DataFolder
-from mailstead_local.ports import Ports
+from mailstead_local.ports import HOST, Ports
 from mailstead_local.services import REPLICAS, SERVICES
 from mailstead_local.system import NAMES, System
 
@@ -50,7 +50,7 @@ def _run(stack: ExitStack, data: Path, port_shift: int, settings: Mapping[str, s
     folder = DataFolder(data)
     stack.enter_context(folder.locked())
     ports.check_free()
-    system = System(folder, ports, settings)
+    system = System(folder, ports, {"MAILSTEAD_PROXY_NETWORKS": HOST, **settings})
     stack.enter_context(_signals(system))
     system.certificates.ensure(NAMES)
 

@@ -47,6 +47,7 @@ class Connection(asyncio.Protocol):
         "_made",
         "_paused_reading",
         "_reader",
+        "_source",
         "_stalled_at",
         "_transport",
         "_unread",
@@ -63,7 +64,14 @@ class Connection(asyncio.Protocol):
         "write_timeout",
     )
 
-    def __init__(self, made: Callable[["Connection"], None], files: TlsFiles | None, draining: asyncio.Event) -> None:
+    def __init__(
+        self,
+        made: Callable[["Connection"], None],
+        files: TlsFiles | None,
+        draining: asyncio.Event,
+        source: tuple[str, int] | None = None,
+    ) -> None:
+        self._source = source  # address and port of the client, where a load balancer speaks for it
         self.draining = draining  # set when the process wants to stop; sessions end at the next fitting moment
         self.idle_timeout = 300.0  # seconds; the session changes it as its state does
         self.write_timeout = 60.0  # seconds without the peer taking anything
@@ -189,7 +197,7 @@ class Connection(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)  # uvloop's is one in all but descent
         self._transport.set_write_buffer_limits(HIGH_WATER, LOW_WATER)
         self.tls = transport.get_extra_info("ssl_object") is not None
-        peer = transport.get_extra_info("peername") or ("", 0)
+        peer = self._source or transport.get_extra_info("peername") or ("", 0)
         self.peer_host = peer[0].removeprefix("::ffff:")  # an IPv4 peer of a socket that listens on both families
         self.peer_port = peer[1]
         self.local_port = (transport.get_extra_info("sockname") or ("", 0))[1]

@@ -9,6 +9,8 @@ import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
 
 from mailstead.ops.connection import (
     HANDSHAKE_SECONDS,
@@ -19,11 +21,14 @@ from mailstead.ops.connection import (
 )
 from mailstead.ops.lifecycle import CUT_SECONDS, Runtime
 from mailstead.ops.logging import get_logger
-from mailstead.ops.settings import ServiceSettings
+from mailstead.ops.proxied import read_source
+from mailstead.ops.settings import Network, ServiceSettings, contains
 from mailstead.ops.sockets import BACKLOG, StartFailed, listen
 from mailstead.ops.tls import TlsFiles
+from mailstead.wire.proxy_header import BadProxyHeader
 
 ACCEPT_AT_ONCE = 64  # connections, before others have their turn in the loop
+PROXIED_PORT = 1_000  # what is added to a port for its twin behind load balancers
 ACCEPT_PAUSE = 0.1  # seconds after a failed accept
 
 Session = Callable[[Connection], Awaitable[None]]
@@ -31,11 +36,23 @@ Session = Callable[[Connection], Awaitable[None]]
 log = get_logger()
 
 
-class Listener:
-    """One open port and the connections that came through it."""
+@dataclass(frozen=True, slots=True)
+class Entrance:
+    """How connections of a port begin: with a PROXY header where `proxied`, then with TLS where there are `files`."""
 
-    def __init__(self, runtime: Runtime, *, name: str, session: Session, limit: int, full: bytes) -> None:
+    files: TlsFiles | None
+    proxied: bool
+
+
+class Listener:
+    """One open port, perhaps with its twin behind load balancers, and the connections that came through both."""
+
+    def __init__(
+        self, runtime: Runtime, *, name: str, session: Session, limit: int, full: bytes, proxies: tuple[Network, ...] = ()
+    ) -> None:
         self.port = 0
+        self.proxied_port = 0  # 0: there is none
+        self._proxies = proxies
         self._runtime = runtime
         self._name = name
         self._session = session
@@ -52,12 +69,12 @@ class Listener:
         """How many sessions are going on."""
         return len(self._sessions)
 
-    def new_connection(self) -> Connection:
-        """The protocol factory for the event loop."""
-        return Connection(self._made, self._runtime.tls, self._runtime.draining)
+    def new_connection(self, source: tuple[str, int] | None = None) -> Connection:
+        """The protocol factory for the event loop. `source` is who the client really is, where a load balancer told us."""
+        return Connection(self._made, self._runtime.tls, self._runtime.draining, source)
 
-    def accept_tls(self, sock: socket.socket, files: TlsFiles) -> None:
-        """Accept what waits at `sock`. A connection counts from here, while it shakes hands, and becomes a session after."""
+    def accept(self, sock: socket.socket, entrance: Entrance) -> None:
+        """Accept what waits at `sock`. A connection counts from here, while it begins, and becomes a session after."""
         for _ in range(ACCEPT_AT_ONCE):
             try:
                 accepted, peer = sock.accept()
@@ -68,31 +85,41 @@ class Listener:
                 log.warning("cannot accept", listener=self._name, reason=str(error))
                 loop = asyncio.get_running_loop()
                 loop.remove_reader(sock)
-                loop.call_later(ACCEPT_PAUSE, self.watch, sock, files)
+                loop.call_later(ACCEPT_PAUSE, self.watch, sock, entrance)
                 return
             if len(self._sessions) + len(self._handshakes) >= self._limit:
                 self._refused.inc()
                 accepted.close()
                 continue
             accepted.setblocking(False)
-            task = asyncio.get_running_loop().create_task(self._shake_hands(accepted, peer[0], files))
+            task = asyncio.get_running_loop().create_task(self._begin(accepted, peer[0].removeprefix("::ffff:"), entrance))
             self._handshakes[task] = accepted
             task.add_done_callback(self._handshake_ended)
 
-    def watch(self, sock: socket.socket, files: TlsFiles) -> None:
-        """Accept with TLS from now on, unless the socket was closed meanwhile."""
+    def watch(self, sock: socket.socket, entrance: Entrance) -> None:
+        """Accept from now on, unless the socket was closed meanwhile."""
         if sock.fileno() >= 0:
-            asyncio.get_running_loop().add_reader(sock, self.accept_tls, sock, files)
+            asyncio.get_running_loop().add_reader(sock, self.accept, sock, entrance)
 
-    async def _shake_hands(self, accepted: socket.socket, peer: str, files: TlsFiles) -> bool:
+    async def _begin(self, accepted: socket.socket, peer: str, entrance: Entrance) -> bool:
         """Whether it became a connection, which then owns the socket."""
+        source: tuple[str, int] | None = None
+        if entrance.proxied:
+            try:
+                if not contains(self._proxies, peer):
+                    raise BadProxyHeader("not a load balancer of ours")
+                source = await read_source(accepted)
+            except (BadProxyHeader, OSError) as error:  # a TimeoutError is one too
+                self._runtime.connections.ended.labels(self._name, "bad_proxy_header").inc()
+                log.info("connection without a PROXY header", listener=self._name, peer=peer, reason=str(error))
+                return False
+        seconds = {"ssl_handshake_timeout": HANDSHAKE_SECONDS, "ssl_shutdown_timeout": SHUTDOWN_SECONDS}
         try:
             await asyncio.get_running_loop().connect_accepted_socket(
-                self.new_connection,
+                partial(self.new_connection, source),
                 accepted,
-                ssl=files.context,
-                ssl_handshake_timeout=HANDSHAKE_SECONDS,
-                ssl_shutdown_timeout=SHUTDOWN_SECONDS,
+                ssl=entrance.files.context if entrance.files else None,
+                **(seconds if entrance.files else {}),
             )
         except OSError as error:  # a TimeoutError and an ssl.SSLError are too
             self._runtime.connections.ended.labels(self._name, "tls_failed").inc()
@@ -181,26 +208,35 @@ async def serve(
 ) -> AsyncIterator[Listener]:
     """Accept connections on `settings.listen_host` and run `session` on each until left; port 0 picks a free one.
 
+    Where load balancers are named in `settings.proxy_networks`, they find a twin of the port at `port + PROXIED_PORT`, where each
+    connection begins with a PROXY header; the port itself never looks for one, so that nobody can pretend to be somebody else.
     `full` is what one connection too many is told before it is closed (in the clear only). What a session raises is logged and
     closes its connection: IdleTimeout, SlowReader and lost connections are ordinary ends. Raises StartFailed.
     """
     files = runtime.tls
     if implicit_tls and files is None:
         raise StartFailed(f"{name}: TLS needs MAILSTEAD_TLS_CERTIFICATE and MAILSTEAD_TLS_KEY")
-    listener = Listener(runtime, name=name, session=session, limit=max_connections, full=full)
+    listener = Listener(runtime, name=name, session=session, limit=max_connections, full=full, proxies=settings.proxy_networks)
     loop = asyncio.get_running_loop()
     sock = listen(name, settings.listen_host, port, shared=settings.share_ports)
+    watched: list[socket.socket] = []
     listener.port = sock.getsockname()[1]
-    if implicit_tls and files is not None:
-        listener.watch(sock, files)
+    if implicit_tls:
+        listener.watch(sock, Entrance(files, proxied=False))
+        watched.append(sock)
     else:
         server = await loop.create_server(listener.new_connection, sock=sock, backlog=BACKLOG)
+    if settings.proxy_networks:
+        twin = listen(name, settings.listen_host, port and port + PROXIED_PORT, shared=settings.share_ports)
+        listener.proxied_port = twin.getsockname()[1]
+        listener.watch(twin, Entrance(files if implicit_tls else None, proxied=True))
+        watched.append(twin)
 
     def stop_accepting() -> None:
-        if implicit_tls:
-            loop.remove_reader(sock)
-            sock.close()
-        else:
+        for each in watched:
+            loop.remove_reader(each)
+            each.close()
+        if not implicit_tls:
             server.close()
         listener.wake()
 

@@ -54,6 +54,11 @@ class ServiceSettings(BaseSettings):
     listen_host: ListenHost = Field(
         default="127.0.0.1", description="Address to accept mail connections on; `0.0.0.0` or `::` (both families) in a container"
     )
+    proxy_networks: Networks = Field(
+        default=(),
+        description="Networks, comma-separated, of load balancers that say by a PROXY header (version 1 or 2) who the client is. "
+        "With it each mail port has a twin at its number + 1000 for them, and for them only",
+    )
     share_ports: bool = Field(
         default=False, description="Whether replicas on this host listen on the same mail ports, so that each has its part"
     )

@@ -22,13 +22,13 @@ async def shown(authority: TestAuthority, port: int) -> tuple[bytes, asyncio.Str
 
 
 async def test_a_renewed_certificate_is_shown_to_new_connections(tmp_path: Path) -> None:
-    authority = make_authority(tmp_path)
+    authority = await asyncio.to_thread(make_authority, tmp_path)
     async with listening(echo, settings_for(authority), implicit_tls=True) as (listener, runtime):
         assert runtime.tls is not None
         first, reader, writer = await shown(authority, listener.port)
         assert await runtime.tls.refresh() == "unchanged"
 
-        authority.files.issue(NAMES)
+        await asyncio.to_thread(authority.files.issue, NAMES)
         assert await runtime.tls.refresh() == "loaded"
         second, _, later = await shown(authority, listener.port)
         assert second != first
@@ -40,7 +40,7 @@ async def test_a_renewed_certificate_is_shown_to_new_connections(tmp_path: Path)
 
 
 async def test_a_broken_pair_leaves_the_one_in_use(tmp_path: Path) -> None:
-    authority = make_authority(tmp_path)
+    authority = await asyncio.to_thread(make_authority, tmp_path)
     files = TlsFiles(authority.certificate, authority.key)
     before = files.context
     good = authority.key.read_bytes()
@@ -59,11 +59,11 @@ async def test_a_broken_pair_leaves_the_one_in_use(tmp_path: Path) -> None:
 
 
 async def test_a_key_that_belongs_to_another_certificate(tmp_path: Path) -> None:
-    authority = make_authority(tmp_path)
+    authority = await asyncio.to_thread(make_authority, tmp_path)
     files = TlsFiles(authority.certificate, authority.key)
     before = files.context
     certificate = authority.certificate.read_bytes()
-    authority.files.issue(NAMES)
+    await asyncio.to_thread(authority.files.issue, NAMES)
     authority.certificate.write_bytes(certificate)  # half a renewal: the new key with the old certificate
     assert await files.refresh() == "broken"
     assert files.context is before

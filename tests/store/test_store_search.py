@@ -5,6 +5,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -29,6 +30,7 @@ from mailstead.store.query import (
     ModseqAtLeast,
     Not,
     Or,
+    Order,
     Query,
     SavedBefore,
     SavedSince,
@@ -36,14 +38,16 @@ from mailstead.store.query import (
     SentSince,
     Since,
     Smaller,
+    SortKey,
     Text,
     ThreadIs,
     Uids,
     Younger,
 )
 from mailstead.store.reclaim import Reclaim
-from mailstead.store.search import Effort, Search
+from mailstead.store.search import Effort, Search, Threadable
 from mailstead.store.search_index import SearchIndex
+from mailstead.wire.message import Parsed, parse_message
 from store.builders import Account, Town, delivery, fill, parsed, verbs
 
 MESSAGES, QUERIES = 60, 60
@@ -319,3 +323,57 @@ async def test_mail_that_is_reclaimed_takes_its_text_along(
     )
     assert row is not None
     assert tuple(row) == (0, 0)
+
+
+async def test_sorting(ingest: Ingest, alice: Account, imap_db: Database, statements: list[str]) -> None:
+    """By any criteria as sorting a list does, by one statement."""
+    chance = random.Random(7)
+    known: list[tuple[int, datetime, Parsed, int]] = []
+    for n in range(40):
+        who = chance.choice(["Zoé <anna@a.test>", "anna <b@a.test>", "c@a.test, d@a.test", "Team: x@y.test;", ""])
+        headers = [f"From: {who}", f"To: {who[::-1]}", f"Cc: {who}", f"Subject: {chance.choice(['Ä', 're: ä', 'b', 'B', ''])}"]
+        if chance.random() < 0.8:
+            headers.append(f"Date: {chance.randint(1, 20)} Nov 2026 {chance.randint(0, 23)}:00:00 -0800")
+        content = parse_message(
+            ("\r\n".join([*headers, f"Message-ID: <{n}@x>"]) + "\r\n\r\n" + "x" * chance.randint(0, 3)).encode()
+        )
+        arrived = datetime(2026, 11, chance.randint(1, 20), tzinfo=UTC)
+        copy = LocalCopy(alice.account_id, alice.tenant_id, "INBOX", received_at=arrived)
+        (stored,) = (await ingest.deliver(delivery(copy, content=content))).copies
+        known.append((stored.uid, arrived, content, len(content.header) + len(content.body)))
+    keys: dict[SortKey, Callable[[tuple[int, datetime, Parsed, int]], Any]] = {
+        SortKey.ARRIVAL: lambda row: row[1],
+        SortKey.DATE: lambda row: row[2].sent_at or row[1],
+        SortKey.SIZE: lambda row: row[3],
+        SortKey.SUBJECT: lambda row: row[2].sort_keys.base_subject,
+        SortKey.FROM: lambda row: row[2].sort_keys.from_,
+        SortKey.TO: lambda row: row[2].sort_keys.to,
+        SortKey.CC: lambda row: row[2].sort_keys.cc,
+        SortKey.DISPLAYFROM: lambda row: row[2].sort_keys.display_from,
+        SortKey.DISPLAYTO: lambda row: row[2].sort_keys.display_to,
+    }
+    inbox = await inbox_of(imap_db, alice)
+    for _ in range(40):
+        order = [Order(chance.choice(list(SortKey)), chance.random() < 0.5) for _ in range(chance.randint(1, 3))]
+        expected = list(known)
+        for criterion in reversed(order):
+            expected.sort(key=keys[criterion.key], reverse=criterion.backwards)  # which keeps the order of equals
+        statements.clear()
+        assert await Search(imap_db).sorted(alice.account_id, inbox, All(), order) == [row[0] for row in expected], order
+        assert len(statements) == 1
+
+
+async def test_what_threads_are_made_of(ingest: Ingest, alice: Account, imap_db: Database) -> None:
+    content = parse_message(
+        b"Message-ID: <b@x>\r\nReferences: <a@x>\r\nSubject: Re: Gr\xc3\xbc\xc3\x9fe\r\nDate: 1 Nov 2026 10:00:00 +0100\r\n\r\n"
+    )
+    await ingest.deliver(delivery(alice.copy(), content=content))
+    await fill(ingest, alice, 2)
+    inbox = await inbox_of(imap_db, alice)
+    first, second, _ = await Search(imap_db).threadable(alice.account_id, inbox, All(), 3)
+    sent = datetime(2026, 11, 1, 9, tzinfo=UTC)
+    assert first == Threadable(1, "<b@x>", ["<a@x>"], content.sort_keys.base_subject, True, sent)
+    assert (second.message_id, second.ancestors, second.is_reply) == ("", [], False)
+    with pytest.raises(Refused) as refused:
+        await Search(imap_db).threadable(alice.account_id, inbox, All(), 2)
+    assert refused.value.failure is Failure.TOO_MANY

@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from imap.grammar import requests as ask
-from imap.grammar.command import UnknownCharset, append_head, next_append, parse, tag_of
+from imap.grammar.command import append_head, next_append, parse, tag_of
 from imap.grammar.scanner import BadSyntax
+from imap.grammar.searching import UnknownCharset
 
 MAX_OPTIONS = 8 * 1024  # octets of flags and date between two messages of one APPEND
 MAX_SKIPPED = 64 * 1024 * 1024  # octets of one refused command that are read and thrown away

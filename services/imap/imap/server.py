@@ -15,7 +15,7 @@ from imap.commands import HANDLERS, append
 from imap.commands.targets import TryCreate
 from imap.errors import UNEXPECTED, reply_to
 from imap.grammar import requests as ask
-from imap.grammar.command import CHARSETS
+from imap.grammar.searching import CHARSETS
 from imap.login import limits
 from imap.protocol import (
     BadCommand,

@@ -4,6 +4,7 @@ Unsolicited data leaves in `catch_up` and nowhere else; the server calls it once
 gathered and leaves when enough came together, or when the client waits for it.
 """
 
+from array import array
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import NoReturn
@@ -12,6 +13,7 @@ from imap import response
 from imap.dialect import Dialect
 from imap.metrics import ImapMetrics
 from imap.protocol import BadCommand, Protocol
+from imap.search_plan import Scope
 from imap.settings import ImapSettings
 from imap.state import Account, Authenticated, Ending, Event, NotAuthenticated, Selected, State, advance
 from imap.view import View
@@ -113,6 +115,7 @@ class Session:
     idling: bool = False
     keywords: set[str] = field(default_factory=set)  # that the client was told of in FLAGS
     told: set[int] = field(default_factory=set)  # modseqs of own flag changes, see View.apply
+    saved: "array[int]" = field(default_factory=lambda: array("I"))  # UIDs that the last search with SAVE found (RFC 5182)
     waiting: list[bytes] = field(default_factory=list)
     waiting_size: int = 0
 
@@ -129,6 +132,11 @@ class Session:
         assert isinstance(self.state, Selected)
         return self.state
 
+    @property
+    def scope(self) -> Scope:
+        """What numbers mean in the selected mailbox."""
+        return Scope(self.selected.view, self.saved)
+
     def require_writable(self) -> Selected:
         """The selected mailbox. Raises Refused(NOT_PERMITTED) after EXAMINE."""
         if self.selected.read_only:
@@ -144,6 +152,7 @@ class Session:
         self.watch = self.backend.watcher.watch(self.account.account_id, mailbox.mailbox_id, view.modseq, self.wake)
         self.stale = False
         self.keywords = set(opened.keywords)
+        self.saved = array("I")  # RFC 5182 §2.1
         return selected
 
     def leave_mailbox(self) -> None:

@@ -37,6 +37,15 @@ class ImapSettings(ServiceSettings):
     imap_max_command: int = Field(
         default=65_536, ge=8192, description="Octets of one command with its literals, the message of APPEND aside"
     )
+    imap_search_read_octets: int = Field(
+        default=1024 * 1024 * 1024,
+        ge=1024,
+        description="Octets of mail that one search reads at most where no index answers; beyond it is NO [LIMIT]",
+    )
+    imap_thread_messages: int = Field(default=100_000, ge=1, description="Messages that one THREAD puts in order at most")
+    imap_progress_seconds: float = Field(
+        default=10, ge=0, description="How often a client hears how far its long search is, in seconds (RFC 9585)"
+    )
     imap_max_login_literal: int = Field(default=4096, ge=1024, description="Octets of one literal before log-in")
     imap_max_message: int = Field(
         default=50 * 1024 * 1024, ge=1024, description="Octets of one message that APPEND takes; told as APPENDLIMIT"

@@ -99,6 +99,7 @@ _LOGGED_IN: frozenset[type[ask.Request]] = _ANYWHERE | {
     ask.Idle,
     ask.List,
     ask.Lsub,
+    ask.MultiSearch,
     ask.Namespace,
     ask.Rename,
     ask.Select,
@@ -111,7 +112,8 @@ ALLOWED: dict[type[State], frozenset[type[ask.Request]]] = {
     NotAuthenticated: _ANYWHERE | {ask.StartTls, ask.Login, ask.Authenticate},
     Authenticated: _LOGGED_IN,
     Selected: _LOGGED_IN
-    | {ask.Check, ask.Close, ask.Copy, ask.Expunge, ask.Fetch, ask.Move, ask.Replace, ask.Search, ask.Store, ask.Unselect},
+    | {ask.Check, ask.Close, ask.Copy, ask.Expunge, ask.Fetch, ask.Move, ask.Replace, ask.Search, ask.Sort, ask.Store}
+    | {ask.Thread, ask.Unselect},
     LoggedOut: frozenset(),
 }
 
@@ -121,7 +123,7 @@ _ALWAYS_LOOK = (ask.Noop, ask.Check, ask.Move, ask.Idle)
 
 def may_tell_expunge(request: ask.Request) -> bool:
     """Whether sequence numbers may change while this command is answered (RFC 9051 §7.5.1)."""
-    return not (isinstance(request, ask.Fetch | ask.Store | ask.Search) and not request.by_uid)
+    return not (isinstance(request, ask.Fetch | ask.Store | ask.Search | ask.Sort | ask.Thread) and not request.by_uid)
 
 
 def looks_for_changes(request: ask.Request) -> bool:

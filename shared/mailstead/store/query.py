@@ -2,10 +2,33 @@
 
 from dataclasses import dataclass
 from datetime import date
+from enum import Enum
 from uuid import UUID
 
 from mailstead.model.flags import SystemFlag
 from mailstead.model.sequence_set import SequenceSet
+
+
+class SortKey(Enum):
+    """What messages are sorted by (RFC 5256 §3, RFC 5957 §3)."""
+
+    ARRIVAL = "ARRIVAL"
+    CC = "CC"
+    DATE = "DATE"
+    DISPLAYFROM = "DISPLAYFROM"
+    DISPLAYTO = "DISPLAYTO"
+    FROM = "FROM"
+    SIZE = "SIZE"
+    SUBJECT = "SUBJECT"
+    TO = "TO"
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One criterion; messages that it does not tell apart are left to the next one, at last to their UIDs."""
+
+    key: SortKey
+    backwards: bool = False
 
 
 @dataclass(frozen=True, slots=True)

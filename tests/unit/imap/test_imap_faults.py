@@ -73,3 +73,16 @@ async def test_an_append_that_is_cut_off_leaves_nothing(house: House, alice: Per
         assert server.counted("mailstead_imap_append_octets") == 0
         async with connected(server, alice) as client:
             assert b"MESSAGES 0" in await client.command(b"STATUS INBOX (MESSAGES)")
+
+
+async def test_a_long_search_tells_how_far_it_is(
+    house: House, alice: Person, replica: StartReplica, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """RFC 9585 §3: with the tag of the command, what is done and what there is to do."""
+    monkeypatch.setattr("mailstead.store.search_scan.BATCH_MESSAGES", 2)
+    await house.fill(alice, [b"Subject: %d\r\n\r\n" % n for n in range(5)])
+    async with replica(imap_progress_seconds=0) as server, connected(server, alice) as client:
+        answer = await client.command(b"SEARCH BODY nowhere")
+        assert answer == (
+            b'* OK [INPROGRESS ("t3" 2 5)] searching\r\n* OK [INPROGRESS ("t3" 4 5)] searching\r\n* SEARCH\r\nt3 OK searched\r\n'
+        )

@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 
 from imap.grammar import requests as ask
 from imap.grammar import search as key
-from imap.grammar.command import UnknownCharset, append_head, parse
+from imap.grammar.command import append_head, parse
 from imap.grammar.fetch import Attribute, Part, Section
 from imap.grammar.scanner import BadSyntax
+from imap.grammar.searching import UnknownCharset
 from mailstead.model.flags import FlagChange, Flags, SystemFlag
 from mailstead.model.sequence_set import SequenceSet
 
@@ -92,8 +93,8 @@ UNDERSTOOD: list[tuple[bytes, ask.Request]] = [
             frozenset({ask.SearchReturn.ALL}),
         ),
     ),
-    (b"SEARCH SINCE 1-Feb-1994", ask.Search(key.DaySince(date(1994, 2, 1), False), False, None)),
-    (b'SEARCH SENTON "29-Feb-2000"', ask.Search(key.DayOn(date(2000, 2, 29), True), False, None)),
+    (b"SEARCH SINCE 1-Feb-1994", ask.Search(key.DaySince(date(1994, 2, 1), key.Moment.ARRIVED), False, None)),
+    (b'SEARCH SENTON "29-Feb-2000"', ask.Search(key.DayOn(date(2000, 2, 29), key.Moment.SENT), False, None)),
     (b'SEARCH HEADER "X-A" {2}\r\n\xc3\xa9', ask.Search(key.InHeader("X-A", "é"), False, None)),
     (b'SEARCH MODSEQ "/flags/\\\\draft" all 620', ask.Search(key.ChangedSince(620), False, None)),
     (b"IDLE", ask.Idle()),

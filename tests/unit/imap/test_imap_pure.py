@@ -11,7 +11,7 @@ from imap.dialect import Dialect
 from imap.grammar import requests as ask
 from imap.grammar.command import parse
 from imap.response import Reply, Status
-from imap.search_plan import from_view, plan
+from imap.search_plan import Scope, from_view, plan
 from imap.state import (
     ALLOWED,
     TRANSITIONS,
@@ -91,7 +91,7 @@ VIEW = View(array("I", [10, 20, 30]), 1, 31)
 def test_search_plans(keys: bytes, expected: query.Query) -> None:
     _, request = parse(b"a SEARCH " + keys + b"\r\n")
     assert isinstance(request, ask.Search)
-    assert plan(request.key, VIEW) == expected
+    assert plan(request.key, Scope(VIEW)) == expected
 
 
 def test_what_the_view_knows_asks_no_database() -> None:

@@ -22,6 +22,8 @@ SMALL = {  # limits that a transcript can reach
     "imap_max_login_literal": 1024,
     "imap_max_message": 1024,
     "imap_max_bad_commands": 5,
+    "imap_search_read_octets": 1024,
+    "imap_thread_messages": 1,
 }
 QUOTAS = {"append-quota": (100, 0), "quota": (10_240, 3)}  # octets, messages
 
@@ -53,10 +55,11 @@ async def test_dialog_without_passwords_in_the_clear(
 
 
 @pytest.mark.parametrize("path", transcripts("imap/limits"))
-async def test_dialog_at_the_limits(path: Path, alice: Person, replica: StartReplica) -> None:
+async def test_dialog_at_the_limits(path: Path, house: House, replica: StartReplica) -> None:
     async with replica(**SMALL) as server:
         for split in (WHOLE, OCTETS):
-            await play_live(load(path), "127.0.0.1", server.port, alice.variables(), split=split)
+            person = await house.person()
+            await play_live(load(path), "127.0.0.1", server.port, person.variables(), split=split)
 
 
 @asynccontextmanager

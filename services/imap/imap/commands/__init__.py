@@ -14,6 +14,7 @@ from imap.commands.copy import copy
 from imap.commands.create import create
 from imap.commands.delete import delete
 from imap.commands.enable import enable
+from imap.commands.esearch import multi_search
 from imap.commands.expunge import expunge
 from imap.commands.fetch import fetch
 from imap.commands.id import identify
@@ -29,10 +30,12 @@ from imap.commands.quota import get_quota, get_quota_root
 from imap.commands.rename import rename
 from imap.commands.search import search
 from imap.commands.select import select
+from imap.commands.sort import sort
 from imap.commands.starttls import starttls
 from imap.commands.status import status
 from imap.commands.store import store
 from imap.commands.subscribe import subscribe, unsubscribe
+from imap.commands.thread import thread
 from imap.grammar import requests as ask
 from imap.response import Reply
 from imap.session import Session
@@ -59,15 +62,18 @@ HANDLERS: dict[type[ask.Request], Handler] = {
     ask.Logout: logout,
     ask.Lsub: lsub,
     ask.Move: move,
+    ask.MultiSearch: multi_search,
     ask.Namespace: namespace,
     ask.Noop: noop,
     ask.Rename: rename,
     ask.Search: search,
     ask.Select: select,
+    ask.Sort: sort,
     ask.StartTls: starttls,
     ask.Status: status,
     ask.Store: store,
     ask.Subscribe: subscribe,
+    ask.Thread: thread,
     ask.Unselect: unselect,
     ask.Unsubscribe: unsubscribe,
 }

@@ -1,6 +1,7 @@
 """What several commands address: messages by number or UID, and the mailbox that COPY, MOVE and APPEND fill."""
 
 from imap.errors import TRY_CREATE
+from imap.grammar.numbers import SAVED
 from imap.response import Reply
 from imap.session import Bad, Session
 from imap.view import NoSuchNumber
@@ -22,9 +23,9 @@ class TryCreate(Refused):
 
 def spans_of(session: Session, targets: SequenceSet, by_uid: bool) -> list[range]:
     """Indexes of the view. Raises Bad for a number that no message has, and for any number where there are none."""
-    require_uids(session, by_uid)
+    require_uids(session, by_uid or targets == SAVED)
     try:
-        return session.selected.view.spans(targets, by_uid)
+        return session.scope.spans(targets, by_uid=by_uid)
     except NoSuchNumber as error:
         raise Bad(NO_SUCH_NUMBER) from error
 

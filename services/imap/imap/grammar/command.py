@@ -8,16 +8,11 @@ from imap.grammar.lists import list_arguments, special_use, status_items
 from imap.grammar.modifiers import fetch_modifiers, select_parameters
 from imap.grammar.numbers import date_time, mod_sequence, nz_number, sees_sequence_set, sequence_set
 from imap.grammar.scanner import BadSyntax, Scanner
-from imap.grammar.search import search_keys
-from imap.grammar.strings import astring, atom, flag_list, list_mailbox, mailbox, nstring, string, tag, text_of, word, words
+from imap.grammar.searching import multi_search, search, sort, thread
+from imap.grammar.strings import astring, atom, flag_list, list_mailbox, mailbox, nstring, string, tag, text_of, word
 from mailstead.model.flags import FlagChange, Flags
 
 MAX_ID_PAIRS = 30  # RFC 2971 §3.3
-CHARSETS = ("UTF-8", "US-ASCII")
-
-
-class UnknownCharset(BadSyntax):
-    """SEARCH in a charset that is not in CHARSETS: the answer is NO [BADCHARSET], RFC 9051 §6.4.4."""
 
 
 def parse(command: bytes, *, utf8: bool = False) -> tuple[bytes, ask.Request]:
@@ -250,31 +245,6 @@ def _transfer(make: type[ask.Copy] | type[ask.Move], by_uid: bool) -> Callable[[
     return parser
 
 
-def _search(by_uid: bool) -> Callable[[Scanner], ask.Request]:
-    def parser(scanner: Scanner) -> ask.Request:
-        scanner.expect(b" ")
-        returns = _search_return(scanner)
-        if scanner.skips(b"CHARSET "):
-            charset = astring(scanner).decode("ascii", "replace").upper()
-            if charset not in CHARSETS:
-                raise UnknownCharset("unknown charset")
-            scanner.expect(b" ")
-        return ask.Search(search_keys(scanner), by_uid, returns)
-
-    return parser
-
-
-def _search_return(scanner: Scanner) -> frozenset[ask.SearchReturn] | None:
-    if not scanner.skips(b"RETURN "):
-        return None
-    try:
-        options = frozenset(map(ask.SearchReturn, words(scanner)))
-    except ValueError as error:
-        raise BadSyntax("unknown RETURN option") from error
-    scanner.expect(b" ")
-    return options or frozenset({ask.SearchReturn.ALL})
-
-
 def _uid(scanner: Scanner) -> ask.Request:
     scanner.expect(b" ")
     verb = word(scanner)
@@ -297,8 +267,10 @@ _BY_UID: dict[str, Callable[[Scanner], ask.Request]] = {
     "FETCH": _fetch(True),
     "MOVE": _transfer(ask.Move, True),
     "REPLACE": _without_message,
-    "SEARCH": _search(True),
+    "SEARCH": search(True),
+    "SORT": sort(True),
     "STORE": _store(True),
+    "THREAD": thread(True),
 }
 _PARSERS: dict[str, Callable[[Scanner], ask.Request]] = {
     "APPEND": _without_message,
@@ -310,6 +282,7 @@ _PARSERS: dict[str, Callable[[Scanner], ask.Request]] = {
     "CREATE": _create,
     "DELETE": _named(ask.Delete),
     "ENABLE": _enable,
+    "ESEARCH": multi_search,
     "EXAMINE": _select(True),
     "EXPUNGE": _bare(ask.Expunge(None)),
     "FETCH": _fetch(False),
@@ -326,12 +299,14 @@ _PARSERS: dict[str, Callable[[Scanner], ask.Request]] = {
     "NOOP": _bare(ask.Noop()),
     "RENAME": _rename,
     "REPLACE": _without_message,
-    "SEARCH": _search(False),
+    "SEARCH": search(False),
     "SELECT": _select(False),
+    "SORT": sort(False),
     "STARTTLS": _bare(ask.StartTls()),
     "STATUS": _status,
     "STORE": _store(False),
     "SUBSCRIBE": _named(ask.Subscribe),
+    "THREAD": thread(False),
     "UID": _uid,
     "UNSELECT": _bare(ask.Unselect()),
     "UNSUBSCRIBE": _named(ask.Unsubscribe),

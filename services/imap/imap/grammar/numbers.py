@@ -9,6 +9,7 @@ from mailstead.model.sequence_set import MAX_NUMBER, STAR, SequenceSet
 
 MAX_MODSEQ = 2**63 - 1  # RFC 7162 §7 `mod-sequence-value`
 MAX_RANGES = 10_000  # of one sequence set
+SAVED = SequenceSet(())  # `$`, what the last search has saved (RFC 5182 §2.1); no other set is empty
 
 _NUMBER = re.compile(rb"\d{1,20}")
 _SET = re.compile(rb"(?:\d{1,10}|\*)(?::(?:\d{1,10}|\*))?(?:,(?:\d{1,10}|\*)(?::(?:\d{1,10}|\*))?)*")
@@ -37,6 +38,8 @@ def mod_sequence(scanner: Scanner) -> int:
 
 
 def sequence_set(scanner: Scanner) -> SequenceSet:
+    if scanner.skips(b"$"):
+        return SAVED
     ranges: list[tuple[int, int]] = []
     for item in scanner.take(_SET, "a sequence set").split(b","):
         first, _, last = item.partition(b":")
@@ -72,7 +75,7 @@ def _signed(scanner: Scanner) -> int:
 
 
 def sees_sequence_set(scanner: Scanner) -> bool:
-    return scanner.data[scanner.at : scanner.at + 1] in (b"*", *(b"%d" % n for n in range(10)))
+    return scanner.data[scanner.at : scanner.at + 1] in (b"*", b"$", *(b"%d" % n for n in range(10)))
 
 
 def calendar_date(scanner: Scanner) -> date:

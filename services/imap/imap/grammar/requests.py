@@ -9,6 +9,7 @@ from imap.grammar.ranges import PartialRange
 from imap.grammar.search import Key
 from mailstead.model.flags import FlagChange, Flags
 from mailstead.model.sequence_set import SequenceSet
+from mailstead.store.query import Order
 
 
 class StatusItem(Enum):
@@ -27,12 +28,36 @@ class StatusItem(Enum):
 
 
 class SearchReturn(Enum):
-    """RFC 4731 §3.1."""
+    """RFC 4731 §3.1; SAVE is RFC 5182 §2."""
 
     MIN = "MIN"
     MAX = "MAX"
     ALL = "ALL"
     COUNT = "COUNT"
+    SAVE = "SAVE"
+
+
+class ThreadAlgorithm(Enum):
+    """RFC 5256 §3."""
+
+    ORDEREDSUBJECT = "ORDEREDSUBJECT"
+    REFERENCES = "REFERENCES"
+
+
+class SourceKind(Enum):
+    """Sets of mailboxes (RFC 5465 §6, RFC 7377 §2.2)."""
+
+    SELECTED = "SELECTED"
+    SELECTED_DELAYED = "SELECTED-DELAYED"
+    INBOXES = "INBOXES"
+    PERSONAL = "PERSONAL"
+    SUBSCRIBED = "SUBSCRIBED"
+    SUBTREE = "SUBTREE"
+    SUBTREE_ONE = "SUBTREE-ONE"
+    MAILBOXES = "MAILBOXES"
+
+
+NAMING_SOURCES = frozenset({SourceKind.SUBTREE, SourceKind.SUBTREE_ONE, SourceKind.MAILBOXES})
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,11 +245,48 @@ class Expunge:
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """`returns` is None for the old form, and empty never: RETURN () asks for ALL (RFC 4731 §3.1)."""
+    """`returns` is None for the old form; RETURN () asks for ALL (RFC 4731 §3.1). `partial` is RFC 9394 §3.1."""
 
     key: Key
     by_uid: bool
     returns: frozenset[SearchReturn] | None
+    partial: PartialRange | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sort:
+    """RFC 5256 §3; `returns` as in Search (RFC 5267 §3)."""
+
+    order: tuple[Order, ...]
+    key: Key
+    by_uid: bool
+    returns: frozenset[SearchReturn] | None = None
+    partial: PartialRange | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Thread:
+    algorithm: ThreadAlgorithm
+    key: Key
+    by_uid: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Some mailboxes of a MultiSearch; `names` where the kind takes any."""
+
+    kind: SourceKind
+    names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class MultiSearch:
+    """The command ESEARCH (RFC 7377)."""
+
+    sources: tuple[Source, ...]
+    key: Key
+    returns: frozenset[SearchReturn]
+    partial: PartialRange | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,16 +347,19 @@ Request = (
     | Logout
     | Lsub
     | Move
+    | MultiSearch
     | Namespace
     | Noop
     | Rename
     | Replace
     | Search
     | Select
+    | Sort
     | StartTls
     | Status
     | Store
     | Subscribe
+    | Thread
     | Unselect
     | Unsubscribe
 )

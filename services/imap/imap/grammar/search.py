@@ -1,10 +1,15 @@
-"""Search keys (RFC 9051 §6.4.4, RFC 3501 §6.4.4, RFC 7162 §3.1.5) as a tree; sequence sets are as written."""
+"""Search keys as a tree; sequence sets are as written.
 
+RFC 9051 §6.4.4, RFC 3501 §6.4.4, RFC 5032 (WITHIN), RFC 7162 §3.1.5 (MODSEQ), RFC 8474 §5 (EMAILID), RFC 8514 §4 (SAVEDATE).
+"""
+
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
+from enum import Enum
 
-from imap.grammar.numbers import calendar_date, mod_sequence, number, sees_sequence_set, sequence_set
+from imap.grammar.numbers import calendar_date, mod_sequence, number, nz_number, sees_sequence_set, sequence_set
 from imap.grammar.scanner import BadSyntax, Scanner
 from imap.grammar.strings import astring, atom, quoted, text_of, word
 from mailstead.model.flags import SystemFlag
@@ -12,6 +17,16 @@ from mailstead.model.sequence_set import SequenceSet
 
 MAX_DEPTH = 20  # of NOT, OR and parentheses inside one another
 MAX_KEYS = 500  # in one search
+
+_OBJECT_ID = re.compile(rb"[A-Za-z0-9_-]{1,255}")  # RFC 8474 §7 `objectid`
+
+
+class Moment(Enum):
+    """Which moment of a message a day is compared with; its time and zone are disregarded."""
+
+    ARRIVED = "INTERNALDATE"
+    SENT = "the Date field"
+    SAVED = "SAVEDATE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,22 +89,46 @@ class SmallerThan:
 
 @dataclass(frozen=True, slots=True)
 class DayBefore:
-    """`sent`: the Date field instead of INTERNALDATE."""
-
     day: date
-    sent: bool
+    of: Moment
 
 
 @dataclass(frozen=True, slots=True)
 class DaySince:
     day: date
-    sent: bool
+    of: Moment
 
 
 @dataclass(frozen=True, slots=True)
 class DayOn:
     day: date
-    sent: bool
+    of: Moment
+
+
+@dataclass(frozen=True, slots=True)
+class YoungerThan:
+    """INTERNALDATE is at most so many seconds ago (RFC 5032 §3)."""
+
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class OlderThan:
+    """INTERNALDATE is at least so many seconds ago."""
+
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class EmailId:
+    """As FETCH EMAILID gives it."""
+
+    object_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadId:
+    object_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +156,7 @@ class ChangedSince:
 
 Key = (
     Everything | Negated | Both | Either | Numbers | UidsIn | Flagged | Keyword | Recent | LargerThan | SmallerThan
-    | DayBefore | DaySince | DayOn | InHeader | InBody | Anywhere | ChangedSince
+    | DayBefore | DaySince | DayOn | YoungerThan | OlderThan | InHeader | InBody | Anywhere | ChangedSince | EmailId | ThreadId
 )  # fmt: skip
 
 
@@ -195,33 +234,45 @@ def _in_field(name: str) -> Callable[[Scanner], Key]:
     return lambda scanner: InHeader(name, _text(scanner))
 
 
+def _on_day(make: type[DayBefore] | type[DaySince] | type[DayOn], of: Moment) -> Callable[[Scanner], Key]:
+    return lambda scanner: make(calendar_date(scanner), of)
+
+
+def _object_id(scanner: Scanner) -> str:
+    return scanner.take(_OBJECT_ID, "an object id").decode("ascii")
+
+
 _PLAIN: dict[str, Key] = {
     "ALL": Everything(),
     "NEW": Both((Recent(), Negated(Flagged(SystemFlag.SEEN)))),
     "OLD": Negated(Recent()),
     "RECENT": Recent(),
+    "SAVEDATESUPPORTED": Everything(),  # RFC 8514 §4.3: of a mailbox that supports it, all messages
     **{flag.name: Flagged(flag) for flag in SystemFlag if flag.name},
     **{f"UN{flag.name}": Negated(Flagged(flag)) for flag in SystemFlag},
 }
 _WITH_ARGUMENT: dict[str, Callable[[Scanner], Key]] = {
     "BCC": _in_field("Bcc"),
-    "BEFORE": lambda scanner: DayBefore(calendar_date(scanner), False),
     "BODY": lambda scanner: InBody(_text(scanner)),
     "CC": _in_field("Cc"),
+    "EMAILID": lambda scanner: EmailId(_object_id(scanner)),
     "FROM": _in_field("From"),
     "HEADER": _header,
     "KEYWORD": _keyword,
     "LARGER": lambda scanner: LargerThan(number(scanner, 2**63 - 1)),
     "MODSEQ": _modseq,
-    "ON": lambda scanner: DayOn(calendar_date(scanner), False),
-    "SENTBEFORE": lambda scanner: DayBefore(calendar_date(scanner), True),
-    "SENTON": lambda scanner: DayOn(calendar_date(scanner), True),
-    "SENTSINCE": lambda scanner: DaySince(calendar_date(scanner), True),
-    "SINCE": lambda scanner: DaySince(calendar_date(scanner), False),
+    "OLDER": lambda scanner: OlderThan(nz_number(scanner)),
     "SMALLER": lambda scanner: SmallerThan(number(scanner, 2**63 - 1)),
     "SUBJECT": _in_field("Subject"),
     "TEXT": lambda scanner: Anywhere(_text(scanner)),
+    "THREADID": lambda scanner: ThreadId(_object_id(scanner)),
     "TO": _in_field("To"),
     "UID": lambda scanner: UidsIn(sequence_set(scanner)),
     "UNKEYWORD": lambda scanner: Negated(_keyword(scanner)),
+    "YOUNGER": lambda scanner: YoungerThan(nz_number(scanner)),
+    **{
+        f"{prefix}{name}": _on_day(make, of)
+        for prefix, of in (("", Moment.ARRIVED), ("SENT", Moment.SENT), ("SAVED", Moment.SAVED))
+        for name, make in (("BEFORE", DayBefore), ("ON", DayOn), ("SINCE", DaySince))
+    },
 }

@@ -1,0 +1,112 @@
+"""The command ESEARCH (RFC 7377): one search of many mailboxes, always told by UID."""
+
+from collections.abc import Iterator, Sequence
+
+from imap.commands.finding import effort, query_of, refusal
+from imap.grammar.requests import MultiSearch, SearchReturn, Source, SourceKind
+from imap.response import Reply, ok
+from imap.search_plan import Scope, from_view, uses_modseq, uses_numbers, uses_saved
+from imap.search_results import chosen, extended_line
+from imap.session import Bad, Session
+from imap.state import Selected
+from imap.view import View
+from mailstead.model.failure import Failure, Refused
+from mailstead.store.mailbox_row import INBOX, SEPARATOR, Mailbox
+
+_SELECTED = frozenset({SourceKind.SELECTED, SourceKind.SELECTED_DELAYED})
+
+
+async def multi_search(session: Session, request: MultiSearch) -> Reply:
+    kinds = {source.kind for source in request.sources}
+    if kinds & _SELECTED and not isinstance(session.state, Selected):
+        raise Bad("no mailbox is selected")  # RFC 7377 §2.2
+    if not kinds <= _SELECTED and (uses_numbers(request.key) or uses_saved(request.key)):
+        raise Bad("numbers of messages mean something in the selected mailbox only")  # RFC 7377 §2.1
+    if SearchReturn.SAVE in request.returns:
+        raise Bad("results of ESEARCH cannot be saved")
+    try:
+        for mailbox in await _mailboxes(session, request.sources):
+            await _search(session, request, mailbox)
+    except Refused as refused:
+        return refusal(refused)
+    return ok("searched")
+
+
+async def _mailboxes(session: Session, sources: Sequence[Source]) -> list[Mailbox]:
+    """Each once, by name; names that no mailbox has are passed over (RFC 7377 §2.2)."""
+    existing = await session.backend.mailboxes.list(session.account.account_id)
+    wanted = {name for source in sources for name in _names(session, source, existing)}
+    return [mailbox for mailbox in existing if mailbox.name in wanted]
+
+
+def _names(session: Session, source: Source, existing: Sequence[Mailbox]) -> Iterator[str]:
+    """RFC 5465 §6, RFC 7377 §2.2."""
+    state = session.state
+    for mailbox in existing:
+        name = mailbox.name
+        match source.kind:
+            case SourceKind.SELECTED | SourceKind.SELECTED_DELAYED:
+                wanted = isinstance(state, Selected) and mailbox.mailbox_id == state.mailbox_id
+            case SourceKind.INBOXES:
+                wanted = name == INBOX  # what is delivered by rules goes where its owner says; only INBOX is sure to be one
+            case SourceKind.PERSONAL:
+                wanted = True
+            case SourceKind.SUBSCRIBED:
+                wanted = mailbox.subscribed
+            case SourceKind.SUBTREE:
+                wanted = any(name == parent or name.startswith(parent + SEPARATOR) for parent in source.names)
+            case SourceKind.SUBTREE_ONE:
+                wanted = any(name in (parent, _child(parent, name)) for parent in source.names)
+            case SourceKind.MAILBOXES:
+                wanted = name in source.names
+        if wanted:
+            yield name
+
+
+def _child(parent: str, name: str) -> str | None:
+    """`name` if it lies right below `parent`."""
+    head, _, tail = name.rpartition(SEPARATOR)
+    return name if head == parent and tail else None
+
+
+async def _search(session: Session, request: MultiSearch, mailbox: Mailbox) -> None:
+    """A mailbox where nothing is found is not spoken of (RFC 7377 §2.1)."""
+    account_id = mailbox.account_id
+    scope = await _scope(session, mailbox)
+    if scope is None:
+        return
+    query = query_of(session, request.key, scope)
+    uids = from_view(query, scope.view)
+    if uids is None:
+        uids = await session.backend.search.matching(account_id, mailbox.mailbox_id, query, effort(session))
+    pairs = scope.view.known(uids)
+    if not pairs:
+        return
+    modseq = None
+    if uses_modseq(request.key):
+        counted = [uid for _, uid in chosen(request.returns, request.partial, pairs)]
+        rows = await session.backend.messages.flags(account_id, mailbox.mailbox_id, counted)
+        modseq = max((row.modseq for row in rows), default=None)
+    correlator = b'TAG "%b" MAILBOX %b UIDVALIDITY %d' % (
+        session.tag,
+        session.dialect.mailbox(mailbox.name),
+        mailbox.uidvalidity,
+    )
+    found = [uid for _, uid in pairs]
+    await session.send(
+        extended_line(correlator, found, request.returns, request.partial, by_uid=True, ordered=False, modseq=modseq)
+    )
+
+
+async def _scope(session: Session, mailbox: Mailbox) -> Scope | None:
+    """What numbers mean in that mailbox; None when it is gone meanwhile."""
+    state = session.state
+    if isinstance(state, Selected) and state.mailbox_id == mailbox.mailbox_id:
+        return session.scope
+    try:
+        opened = await session.backend.mailboxes.open(mailbox.account_id, mailbox.name)
+    except Refused as refused:
+        if refused.failure is Failure.NO_SUCH_MAILBOX:
+            return None
+        raise
+    return Scope(View(opened.uids, opened.mailbox.highest_modseq, opened.mailbox.uidnext))

@@ -19,6 +19,7 @@ from mailstead.store.delivery import AlreadyMarked, Delivery, Mark
 from mailstead.store.directory import Directory
 from mailstead.store.engine import Database, open_database
 from mailstead.store.ingest import Ingest
+from mailstead.store.logins import LockRules, Logins, Subjects
 from mailstead.store.mailboxes import Mailboxes
 from mailstead.store.maildrop import Maildrops
 from mailstead.store.messages import Messages, Want
@@ -109,6 +110,7 @@ class Replica:
         ]
         self.ingest = await self._stack.enter_async_context(Ingest(smtp, announce=lambda _: None))
         self.scripts = SieveScripts(smtp, max_scripts=32)
+        self.logins = Logins(smtp, LockRules())
         self.directory, self.mailboxes = Directory(smtp), Mailboxes(imap, lambda _: None)
         self.messages, self.changes = Messages(imap, lambda _: None), Changes(imap)
         self.imap = imap
@@ -135,7 +137,7 @@ async def look_up(replica: Replica, n: int) -> None:
     recipient = await replica.directory.recipient(address)
     assert recipient is not None
     assert await replica.directory.may_send_as(recipient.account_id, address)
-    assert await replica.directory.account_for_login(recipient.address)
+    assert (await replica.logins.find(Subjects(recipient.address, "192.0.2.1", False))).account
 
 
 async def select(replica: Replica, n: int) -> None:
@@ -182,8 +184,10 @@ async def claim(replica: Replica, _n: int) -> None:
 
 
 async def open_small_maildrop(replica: Replica, n: int) -> None:
-    row = await replica.directory.account_for_login(f"crowd{n + 1}@default.example.org")
+    subjects = Subjects(f"crowd{n + 1}@default.example.org", "192.0.2.1", False)
+    row = (await replica.logins.find(subjects)).account
     assert row is not None
+    await replica.logins.failed(subjects)
     assert len((await replica.maildrops.open(row.account_id)).uids) == 2
 
 

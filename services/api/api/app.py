@@ -22,7 +22,6 @@ from mailstead.ops.database import service_database
 from mailstead.ops.events import service_bus
 from mailstead.ops.lifecycle import Runtime
 from mailstead.store.aliases import Aliases
-from mailstead.store.directory import Directory
 from mailstead.store.passwords import Passwords
 from mailstead.store.provisioning import Provisioning
 from mailstead.store.queue_view import QueueView
@@ -68,7 +67,7 @@ async def api(settings: ApiSettings, runtime: Runtime) -> AsyncIterator[None]:
     async with AsyncExitStack() as stack:
         db = await stack.enter_async_context(service_database(settings, runtime))
         bus = await stack.enter_async_context(service_bus(settings, runtime))
-        passwords = Passwords(Directory(db))
+        passwords = Passwords()
         stack.callback(passwords.close)
         scripts = SieveScripts(db, max_scripts=settings.sieve_max_scripts)
         limits = Limits(octets=settings.sieve_max_script_octets, redirects=settings.sieve_max_redirects)

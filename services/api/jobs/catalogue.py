@@ -9,11 +9,14 @@ from jobs.settings import JobsSettings
 from mailstead.ops.logging import get_logger
 from mailstead.store.engine import Database
 from mailstead.store.invariants import CHECKS, check_invariants
+from mailstead.store.logins import forget_failures
 from mailstead.store.marks import expire_marks
 from mailstead.store.reclaim import Reclaim
 from mailstead.store.search_index import SearchIndex
 from mailstead.store.sizes import Sizes
 from mailstead.store.srs_keys import SrsKeys
+
+LOGIN_FAILURES_KEPT = timedelta(days=7)  # no service counts older ones
 
 log = get_logger()
 
@@ -47,6 +50,7 @@ def catalogue(db: Database, settings: JobsSettings, metrics: JobsMetrics) -> tup
         removed("tombstone", await reclaim.tombstones(timedelta(days=settings.jobs_expunged_days)))
         removed("queue", await reclaim.settled_queue(timedelta(days=settings.jobs_queue_history_days)))
         removed("mark", await expire_marks(db))
+        removed("login_failure", await forget_failures(db, LOGIN_FAILURES_KEPT))
 
     async def rotate_keys() -> None:
         removed("srs_key", await srs_keys.rotate(timedelta(days=settings.jobs_srs_key_days)))

@@ -9,16 +9,15 @@ from imap.server import FULL, serve_session
 from imap.session import AppendBudget, Backend
 from imap.settings import ImapSettings
 from mailstead.bus import Watcher
+from mailstead.ops.authentication import Authenticator
 from mailstead.ops.database import service_database
 from mailstead.ops.events import service_bus
 from mailstead.ops.lifecycle import Runtime
 from mailstead.ops.listener import serve_with_tls_twin
 from mailstead.store.changes import Changes
-from mailstead.store.directory import Directory
 from mailstead.store.ingest import Ingest
 from mailstead.store.mailboxes import Mailboxes
 from mailstead.store.messages import Messages
-from mailstead.store.passwords import Passwords
 from mailstead.store.search import Search
 from mailstead.store.usage import usage_of
 
@@ -32,12 +31,12 @@ async def imap(settings: ImapSettings, runtime: Runtime) -> AsyncIterator[None]:
         changes = Changes(db)
         watcher = await stack.enter_async_context(Watcher(bus, changes.highest, poll_seconds=settings.imap_catch_up_seconds))
         ingest = await stack.enter_async_context(Ingest(db, announce=bus.publish))
-        passwords = Passwords(Directory(db))
-        stack.callback(passwords.close)
+        authenticator = Authenticator(db, settings, runtime.registry)
+        stack.callback(authenticator.close)
         metrics = ImapMetrics.register(runtime.registry)
         backend = Backend(
             settings=settings,
-            passwords=passwords,
+            authenticator=authenticator,
             mailboxes=Mailboxes(db, bus.publish),
             messages=Messages(db, bus.publish),
             changes=changes,

@@ -2,7 +2,6 @@
 
 from imap.session import Session
 from imap.state import NotAuthenticated
-from mailstead.wire.sasl import MECHANISMS
 
 ALWAYS = (
     "IMAP4rev1",  # RFC 3501
@@ -58,10 +57,13 @@ def capabilities(session: Session) -> str:
     words = list(ALWAYS)
     if session.connection.tls_offered:
         words.append("STARTTLS")
-    words += [f"AUTH={name}" for name in MECHANISMS] if passwords_allowed(session) else ["LOGINDISABLED"]
+    if login_allowed(session):
+        words += [f"AUTH={name}" for name in session.backend.authenticator.mechanisms(session.connection.channel_binding)]
+    else:
+        words.append("LOGINDISABLED")
     return " ".join(words)
 
 
-def passwords_allowed(session: Session) -> bool:
+def login_allowed(session: Session) -> bool:
     connection = session.connection
     return connection.tls or session.backend.settings.allows_plaintext_auth(connection.peer_host)

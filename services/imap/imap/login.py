@@ -1,10 +1,11 @@
-"""From a name and a password to an authenticated session.
+"""From whatever proves who it is to an authenticated session.
 
-A password is taken only over TLS, or from a network that the deployer trusts. Every refused attempt waits before it is
-answered, longer each time, and the last one allowed ends the connection.
+A log-in is taken only over TLS, or from a network that the deployer trusts. Every refused attempt waits before it is answered,
+longer each time, and the last one allowed ends the connection.
 """
 
 import asyncio
+from collections.abc import Awaitable
 
 from imap.capability import capabilities
 from imap.errors import reply_to
@@ -15,13 +16,13 @@ from imap.settings import ImapSettings
 from imap.state import Account, Authenticated, Ending, Event, LoggedOut, NotAuthenticated, advance
 from mailstead.model.failure import Failure, Refused
 from mailstead.ops.logging import get_logger
-from mailstead.wire.sasl import Challenge, Credentials, Invalid, Outcome
+from mailstead.store.passwords import AuthenticatedAccount
 
 log = get_logger()
 
 TOO_MANY_FAILURES = "too many refused log-ins"
 
-_GUILTY = frozenset({Failure.BAD_CREDENTIALS, Failure.ACCOUNT_DISABLED, Failure.NO_SUCH_ACCOUNT})
+_GUILTY = frozenset({Failure.BAD_CREDENTIALS, Failure.LOCKED_OUT, Failure.ACCOUNT_DISABLED, Failure.NO_SUCH_ACCOUNT})
 
 
 def limits(settings: ImapSettings, *, logged_in: bool) -> Limits:
@@ -31,25 +32,11 @@ def limits(settings: ImapSettings, *, logged_in: bool) -> Limits:
     return Limits(settings.imap_max_command // 4, settings.imap_max_login_literal, 0)
 
 
-def credentials_of(outcome: Outcome) -> Credentials:
-    """What a finished exchange brought. Raises Refused(BAD_CREDENTIALS)."""
-    match outcome:
-        case Credentials() if outcome.impersonates:
-            raise Refused(Failure.BAD_CREDENTIALS, f"{outcome.user} asked to act as {outcome.authorization_id}")
-        case Credentials():
-            return outcome
-        case Invalid(reason):
-            raise Refused(Failure.BAD_CREDENTIALS, reason)
-        case Challenge():
-            raise RuntimeError("the exchange is not over")
-
-
-async def log_in(session: Session, outcome: Outcome) -> Reply:
-    """The tagged answer to LOGIN or AUTHENTICATE. The session is over after too many refusals."""
+async def log_in(session: Session, proof: Awaitable[AuthenticatedAccount]) -> Reply:
+    """The tagged answer to LOGIN or AUTHENTICATE, once `proof` says who it is. The session is over after too many refusals."""
     backend = session.backend
     try:
-        credentials = credentials_of(outcome)
-        found = await backend.passwords.verify(credentials.user, credentials.password)
+        found = await proof
     except Refused as refused:
         backend.metrics.logins.labels(refused.failure.name.lower()).inc()
         return await _refuse(session, refused)

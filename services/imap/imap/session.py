@@ -19,13 +19,13 @@ from imap.state import Account, Authenticated, Ending, Event, NotAuthenticated, 
 from imap.view import View
 from mailstead.bus import Watch, Watcher
 from mailstead.model.failure import Failure, Refused
+from mailstead.ops.authentication import Authenticator
 from mailstead.ops.connection import Connection
 from mailstead.store.changes import Changes
 from mailstead.store.flag_changes import FlagRow, StoreResult
 from mailstead.store.ingest import Ingest
 from mailstead.store.mailboxes import Mailboxes, Opened
 from mailstead.store.messages import Messages
-from mailstead.store.passwords import Passwords
 from mailstead.store.search import Search
 from mailstead.store.usage import Usage
 
@@ -58,7 +58,7 @@ class Backend:
     """What all sessions of a replica share."""
 
     settings: ImapSettings
-    passwords: Passwords
+    authenticator: Authenticator
     mailboxes: Mailboxes
     messages: Messages
     changes: Changes

@@ -2,10 +2,10 @@
 
 from pydantic import Field
 
-from mailstead.ops.settings import Port, ServiceSettings
+from mailstead.ops.settings import LoginSettings, Port, ServiceSettings
 
 
-class ImapSettings(ServiceSettings):
+class ImapSettings(ServiceSettings, LoginSettings):
     """`MAILSTEAD_IMAP_PORT` and so on; see `ServiceSettings` for the rest."""
 
     imap_port: Port = Field(default=2143, description="Port for IMAP with STARTTLS; 0 picks a free one")

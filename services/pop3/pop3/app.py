@@ -4,14 +4,13 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 
+from mailstead.ops.authentication import Authenticator
 from mailstead.ops.database import service_database
 from mailstead.ops.events import service_bus
 from mailstead.ops.lifecycle import Runtime
 from mailstead.ops.listener import serve_with_tls_twin
-from mailstead.store.directory import Directory
 from mailstead.store.maildrop import Maildrops
 from mailstead.store.messages import Messages
-from mailstead.store.passwords import Passwords
 from pop3.leases import LeaseKeeper
 from pop3.login import Login
 from pop3.metrics import Pop3Metrics
@@ -29,10 +28,10 @@ async def pop3(settings: Pop3Settings, runtime: Runtime) -> AsyncIterator[None]:
         maildrops = Maildrops(db)
         keeper = LeaseKeeper(maildrops, runtime.replica, settings.pop3_lease_seconds)
         await stack.enter_async_context(runtime.running(keeper.run(), "maildrop-leases"))
-        passwords = Passwords(Directory(db))
-        stack.callback(passwords.close)
-        login = Login(passwords, maildrops, keeper, metrics)
-        backend = Backend(settings, login, keeper, Messages(db, bus.publish), metrics)
+        authenticator = Authenticator(db, settings, runtime.registry)
+        stack.callback(authenticator.close)
+        login = Login(maildrops, keeper, metrics)
+        backend = Backend(settings, authenticator, login, keeper, Messages(db, bus.publish), metrics)
         await stack.enter_async_context(
             serve_with_tls_twin(
                 runtime,

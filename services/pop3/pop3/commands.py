@@ -10,7 +10,6 @@ from mailstead.model.failure import Failure, Refused
 from mailstead.store.content import Source
 from mailstead.store.messages import CHUNK, Messages, Summary, Want
 from mailstead.wire.dots import Stuffer
-from mailstead.wire.sasl import MECHANISMS
 from pop3.errors import UNEXPECTED, reply_to
 from pop3.maildrop import MaildropView, first_lines
 from pop3.metrics import Pop3Metrics
@@ -31,11 +30,11 @@ class BrokenOff(Exception):
     """The store failed in the middle of a message that is being sent: only hanging up tells the client the truth."""
 
 
-def capabilities(*, stls: bool, passwords: bool) -> bytes:
+def capabilities(*, stls: bool, mechanisms: Sequence[str]) -> bytes:
     """CAPA (RFC 2449 §5). Nothing is listed that does not hold on this connection now."""
     names = ["TOP", "UIDL", "RESP-CODES", "AUTH-RESP-CODE", "PIPELINING", "EXPIRE NEVER", "IMPLEMENTATION Mailstead"]
-    if passwords:
-        names += ["USER", f"SASL {' '.join(MECHANISMS)}"]
+    if mechanisms:
+        names += ["USER", f"SASL {' '.join(mechanisms)}"]
     if stls:
         names.append("STLS")
     lines = "".join(f"{name}\r\n" for name in names)

@@ -5,25 +5,19 @@ answered, longer each time, and the last one allowed ends the connection.
 """
 
 from array import array
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 
-from mailstead.model.failure import Failure, Refused
+from mailstead.model.failure import Refused
+from mailstead.ops.authentication import Attempt, Authenticator, Peer
 from mailstead.ops.logging import get_logger
 from mailstead.store.maildrop import Maildrops
-from mailstead.store.passwords import Passwords
+from mailstead.store.passwords import AuthenticatedAccount
 from mailstead.wire.sasl import (
-    MECHANISMS,
     Cancelled,
-    Challenge,
-    Credentials,
-    Exchange,
-    Invalid,
     MalformedResponse,
-    Outcome,
     UnknownMechanism,
     decode_response,
-    start,
 )
 from pop3.leases import Hold, LeaseKeeper
 from pop3.maildrop import MaildropView
@@ -48,11 +42,11 @@ class NotBegun(Exception):
         self.reply = reply
 
 
-def begin(command: Auth) -> Exchange:
-    """The exchange that `command` asks for, its initial response taken. Raises NotBegun."""
+async def begin(command: Auth, authenticator: Authenticator, peer: Peer) -> Attempt:
+    """The exchange that `command` asks for, its initial response taken. Raises NotBegun, or Refused."""
     try:
         initial = None if command.initial is None else decode_response(command.initial)
-        return start(command.mechanism or "", initial)
+        return await authenticator.begin(command.mechanism or "", initial, peer)
     except UnknownMechanism as error:
         raise NotBegun(UNKNOWN_MECHANISM) from error
     except MalformedResponse as error:
@@ -61,32 +55,19 @@ def begin(command: Auth) -> Exchange:
         raise NotBegun(CANCELLED) from error
 
 
-def go_on(exchange: Exchange, line: bytes) -> Outcome:
-    """Take the client's answer to a challenge. Raises NotBegun when it is none."""
+async def go_on(attempt: Attempt, line: bytes) -> None:
+    """Take the client's answer to a challenge. Raises NotBegun when it is none, or Refused."""
     try:
-        return exchange.step(decode_response(line))
+        await attempt.step(decode_response(line))
     except MalformedResponse as error:
         raise NotBegun(BAD_RESPONSE) from error
     except Cancelled as error:
         raise NotBegun(CANCELLED) from error
 
 
-def credentials_of(outcome: Outcome) -> Credentials:
-    """What a finished exchange brought. Raises Refused(BAD_CREDENTIALS)."""
-    match outcome:
-        case Credentials() if outcome.impersonates:
-            raise Refused(Failure.BAD_CREDENTIALS, f"{outcome.user} asked to act as {outcome.authorization_id}")
-        case Credentials():
-            return outcome
-        case Invalid(reason):
-            raise Refused(Failure.BAD_CREDENTIALS, reason)
-        case Challenge():
-            raise RuntimeError("the exchange is not over")
-
-
-def mechanism_list() -> bytes:
+def mechanism_list(mechanisms: Iterable[str]) -> bytes:
     """The answer to AUTH without a mechanism, as clients older than CAPA ask."""
-    return Reply(True, "mechanisms follow").render() + b"".join(f"{name}\r\n".encode() for name in MECHANISMS) + END
+    return Reply(True, "mechanisms follow").render() + b"".join(f"{name}\r\n".encode() for name in mechanisms) + END
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,18 +79,17 @@ class Opened:
 
 
 class Login:
-    """Verifies, leases, opens."""
+    """Leases and opens the maildrop of who has proved to be its owner."""
 
-    def __init__(self, passwords: Passwords, maildrops: Maildrops, keeper: LeaseKeeper, metrics: Pop3Metrics) -> None:
-        self._passwords = passwords
+    def __init__(self, maildrops: Maildrops, keeper: LeaseKeeper, metrics: Pop3Metrics) -> None:
         self._maildrops = maildrops
         self._keeper = keeper
         self._metrics = metrics
 
-    async def open(self, credentials: Credentials, lease_lost: Callable[[], None]) -> Opened:
-        """Raises Refused: BAD_CREDENTIALS, ACCOUNT_DISABLED, IN_USE or UNAVAILABLE; then nothing is held."""
+    async def open(self, proof: Awaitable[AuthenticatedAccount], lease_lost: Callable[[], None]) -> Opened:
+        """Raises Refused, as `proof`, or IN_USE or UNAVAILABLE; then nothing is held."""
         try:
-            account = await self._passwords.verify(credentials.user, credentials.password)
+            account = await proof
             hold = await self._keeper.acquire(account.account_id, lease_lost)
             try:
                 drop = await self._maildrops.open(account.account_id)

@@ -11,10 +11,12 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from mailstead.model.failure import Failure, Refused
+from mailstead.ops.authentication import Attempt, Authenticator, Peer, known
 from mailstead.ops.connection import Connection, IdleTimeout, PlaintextBeforeTls, SlowReader
 from mailstead.ops.logging import bind, get_logger
 from mailstead.store.messages import Messages
-from mailstead.wire.sasl import Challenge, Credentials, Exchange, encode_challenge
+from mailstead.store.passwords import AuthenticatedAccount
+from mailstead.wire.sasl import Challenge, encode_challenge
 from pop3 import commands
 from pop3.errors import UNEXPECTED, reply_to
 from pop3.leases import Hold, LeaseKeeper
@@ -24,7 +26,6 @@ from pop3.login import (
     Login,
     NotBegun,
     begin,
-    credentials_of,
     go_on,
     mechanism_list,
 )
@@ -81,6 +82,7 @@ class Backend:
     """What all sessions of a replica share."""
 
     settings: Pop3Settings
+    authenticator: Authenticator
     login: Login
     keeper: LeaseKeeper
     messages: Messages
@@ -183,7 +185,7 @@ class _Session:
             self._close(Ending.TOO_MANY_FAILURES)
 
     def _capabilities(self) -> bytes:
-        return commands.capabilities(stls=self.connection.tls_offered, passwords=self._passwords_allowed())
+        return commands.capabilities(stls=self.connection.tls_offered, mechanisms=self._mechanisms())
 
     # ---- AUTHORIZATION
 
@@ -192,21 +194,27 @@ class _Session:
             case Stls():
                 await self._start_tls(state)
             case Auth(mechanism=None):
-                await self._send(mechanism_list())
-            case _ if not self._passwords_allowed():
+                await self._send(mechanism_list(self._mechanisms()))
+            case _ if not self._mechanisms():
                 raise Refused(Failure.ENCRYPTION_REQUIRED)
             case User(name):
                 self.state = advance(state, Event.USER_NAMED, Authorization(state.failures, name))
                 await self._send(USER_ACCEPTED.render())
             case Pass(password) if state.user:
-                await self._log_in(Credentials("", state.user, password))
+                await self._log_in(self.backend.authenticator.log_in(state.user, password, self._peer()))
             case Pass():
                 await self._bad(USER_FIRST)
             case Auth():
                 await self._begin(command)
 
-    def _passwords_allowed(self) -> bool:
-        return self.connection.tls or self.backend.settings.allows_plaintext_auth(self.connection.peer_host)
+    def _mechanisms(self) -> tuple[str, ...]:
+        """None where passwords may not be sent."""
+        connection = self.connection
+        allowed = connection.tls or self.backend.settings.allows_plaintext_auth(connection.peer_host)
+        return self.backend.authenticator.mechanisms(connection.channel_binding) if allowed else ()
+
+    def _peer(self) -> Peer:
+        return Peer.of(self.connection, "pop3")
 
     async def _start_tls(self, state: Authorization) -> None:
         if not self.connection.tls_offered:
@@ -221,40 +229,41 @@ class _Session:
 
     async def _begin(self, command: Auth) -> None:
         try:
-            exchange = begin(command)
+            attempt = await begin(command, self.backend.authenticator, self._peer())
+        except Refused as refused:
+            await self._refuse(refused)
+            return
         except NotBegun as ended:
             await self._send(ended.reply.render())
             return
-        await self._follow(exchange)
+        await self._follow(attempt)
 
     async def _response(self, challenged: Challenged, line: bytes | BadCommand) -> None:
         try:
             if isinstance(line, BadCommand):
                 raise NotBegun(Reply(False, line.reason))
-            go_on(challenged.exchange, line)
+            await go_on(challenged.attempt, line)
+        except Refused as refused:
+            await self._refuse(refused)
+            return
         except NotBegun as ended:
             self.state = advance(challenged, Event.REFUSED, Authorization(challenged.failures))
             await self._send(ended.reply.render())
             return
-        await self._follow(challenged.exchange)
+        await self._follow(challenged.attempt)
 
-    async def _follow(self, exchange: Exchange) -> None:
-        """Send the next challenge, or use the credentials that the exchange brought."""
-        outcome = exchange.outcome
+    async def _follow(self, attempt: Attempt) -> None:
+        """Send the next challenge, or let in whoever it was."""
+        outcome = attempt.outcome
         if isinstance(outcome, Challenge):
-            self.state = advance(self.state, Event.CHALLENGED, Challenged(self._failures(), exchange))
+            self.state = advance(self.state, Event.CHALLENGED, Challenged(self._failures(), attempt))
             await self._send(b"+ " + encode_challenge(outcome) + b"\r\n")
             return
-        try:
-            credentials = credentials_of(outcome)
-        except Refused as refused:
-            await self._refuse(refused)
-        else:
-            await self._log_in(credentials)
+        await self._log_in(known(outcome))
 
-    async def _log_in(self, credentials: Credentials) -> None:
+    async def _log_in(self, proof: Awaitable[AuthenticatedAccount]) -> None:
         try:
-            opened = await self.backend.login.open(credentials, self.connection.wake)
+            opened = await self.backend.login.open(proof, self.connection.wake)
         except Refused as refused:
             await self._refuse(refused)
             return
@@ -267,7 +276,7 @@ class _Session:
     async def _refuse(self, refused: Refused) -> None:
         """Answer a log-in that failed. Only what the client did wrong counts, and waits, and ends the connection in the end."""
         reply = reply_to(refused.failure)
-        guilty = reply.code is ResponseCode.AUTH
+        guilty = reply.code is ResponseCode.AUTH or refused.failure is Failure.LOCKED_OUT
         failures = self._failures() + guilty
         log.info("log-in refused", failure=refused.failure.value, reason=refused.detail, failures=failures)
         self.state = advance(self.state, Event.REFUSED, Authorization(failures))

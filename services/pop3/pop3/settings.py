@@ -2,10 +2,10 @@
 
 from pydantic import Field
 
-from mailstead.ops.settings import Port, ServiceSettings
+from mailstead.ops.settings import LoginSettings, Port, ServiceSettings
 
 
-class Pop3Settings(ServiceSettings):
+class Pop3Settings(ServiceSettings, LoginSettings):
     """`MAILSTEAD_POP3_PORT` and so on; see `ServiceSettings` for the rest."""
 
     pop3_port: Port = Field(default=2110, description="Port for POP3 with STLS; 0 picks a free one")

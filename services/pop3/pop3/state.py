@@ -7,7 +7,7 @@ are named as in the RFC. There is no way from TRANSACTION to UPDATE but QUIT: a 
 from dataclasses import dataclass
 from enum import Enum
 
-from mailstead.wire.sasl import Exchange
+from mailstead.ops.authentication import Attempt
 from pop3.maildrop import MaildropView
 from pop3.protocol import Auth, BadCommand, Capa, Command, Dele, List, Noop, Pass, Quit, Retr, Rset, Stat, Stls, Top, Uidl, User
 
@@ -25,7 +25,7 @@ class Challenged:
     """AUTH has begun: the next line is a response, not a command (RFC 5034 §4)."""
 
     failures: int
-    exchange: Exchange
+    attempt: Attempt
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from functools import partial
 
 from mailstead.model.address import Address
 from mailstead.model.failure import Failure
+from mailstead.ops.authentication import Authenticator
 from mailstead.ops.connection import Connection
 from mailstead.ops.database import service_database
 from mailstead.ops.events import service_bus
@@ -18,10 +19,8 @@ from mailstead.ops.sockets import StartFailed
 from mailstead.store.directory import Directory
 from mailstead.store.ingest import Ingest
 from mailstead.store.mailboxes import Mailboxes
-from mailstead.store.passwords import Passwords
 from mailstead.store.sieve_scripts import SieveScripts
 from mailstead.wire import sieve
-from mailstead.wire.sasl import MECHANISMS
 from smtp_in import replies
 from smtp_in.accept import Acceptor
 from smtp_in.content import Budget, ContentLimits
@@ -62,10 +61,12 @@ async def smtp_in(settings: Settings, runtime: Runtime) -> AsyncIterator[None]:
         ingest = await stack.enter_async_context(
             Ingest(database, announce=bus.publish, max_batch=settings.ingest_batch, observe=metrics.batch)
         )
+        authenticator = Authenticator(database, settings, runtime.registry)
+        stack.callback(authenticator.close)
         scripts = SieveScripts(database, max_scripts=settings.sieve_max_scripts)
         mailboxes = Mailboxes(database, bus.publish)
         await stack.enter_async_context(
-            open_ports(settings, runtime, Directory(database), scripts, mailboxes, ingest, budget, metrics)
+            open_ports(settings, runtime, authenticator, Directory(database), scripts, mailboxes, ingest, budget, metrics)
         )
         yield
 
@@ -74,6 +75,7 @@ async def smtp_in(settings: Settings, runtime: Runtime) -> AsyncIterator[None]:
 async def open_ports(
     settings: Settings,
     runtime: Runtime,
+    authenticator: Authenticator,
     directory: Directory,
     scripts: SieveScripts,
     mailboxes: Mailboxes,
@@ -82,36 +84,32 @@ async def open_ports(
     metrics: Metrics,
 ) -> AsyncIterator[Ports]:
     """The listeners over whatever keeps directory and messages. Leaving drains sessions first, then commits under way."""
-    passwords = Passwords(directory, max_parallel=settings.password_checks)
-    try:
-        async with AsyncExitStack() as stack:
-            recipients = Recipients(directory)
-            filters = _filter(settings, scripts, recipients, metrics)
-            stack.callback(filters.close)
-            placer = Placer(committer, recipients, filters, mailboxes.create)
-            acceptor = Acceptor(placer, budget, metrics, commit_seconds=settings.smtp_commit_seconds)
-            await stack.enter_async_context(acceptor)
-            handler = _handlers(settings, runtime, directory, recipients, passwords, acceptor, budget, metrics)
-            mx = await stack.enter_async_context(_listen(runtime, settings, handler("mx", Role.MX), settings.smtp_port))
-            submission = await stack.enter_async_context(
-                _listen(runtime, settings, handler("submission", Role.SUBMISSION), settings.submission_port)
-            )
-            submissions = None
-            if runtime.tls is not None:
-                submissions = await stack.enter_async_context(
-                    _listen(
-                        runtime,
-                        settings,
-                        handler("submissions", Role.SUBMISSION),
-                        settings.submission_tls_port,
-                        implicit_tls=True,
-                    )
+    async with AsyncExitStack() as stack:
+        recipients = Recipients(directory)
+        filters = _filter(settings, scripts, recipients, metrics)
+        stack.callback(filters.close)
+        placer = Placer(committer, recipients, filters, mailboxes.create)
+        acceptor = Acceptor(placer, budget, metrics, commit_seconds=settings.smtp_commit_seconds)
+        await stack.enter_async_context(acceptor)
+        handler = _handlers(settings, runtime, directory, recipients, authenticator, acceptor, budget, metrics)
+        mx = await stack.enter_async_context(_listen(runtime, settings, handler("mx", Role.MX), settings.smtp_port))
+        submission = await stack.enter_async_context(
+            _listen(runtime, settings, handler("submission", Role.SUBMISSION), settings.submission_port)
+        )
+        submissions = None
+        if runtime.tls is not None:
+            submissions = await stack.enter_async_context(
+                _listen(
+                    runtime,
+                    settings,
+                    handler("submissions", Role.SUBMISSION),
+                    settings.submission_tls_port,
+                    implicit_tls=True,
                 )
-            managesieve = await stack.enter_async_context(_listen_for_scripts(runtime, settings, scripts, passwords, metrics))
-            lmtp = await stack.enter_async_context(_listen(runtime, settings, handler("lmtp", Role.LMTP), settings.lmtp_port))
-            yield Ports(mx, submission, submissions, managesieve, lmtp)
-    finally:
-        passwords.close()
+            )
+        managesieve = await stack.enter_async_context(_listen_for_scripts(runtime, settings, scripts, authenticator, metrics))
+        lmtp = await stack.enter_async_context(_listen(runtime, settings, handler("lmtp", Role.LMTP), settings.lmtp_port))
+        yield Ports(mx, submission, submissions, managesieve, lmtp)
 
 
 def _handlers(
@@ -119,7 +117,7 @@ def _handlers(
     runtime: Runtime,
     directory: Directory,
     recipients: Recipients,
-    passwords: Passwords,
+    authenticator: Authenticator,
     acceptor: Acceptor,
     budget: Budget,
     metrics: Metrics,
@@ -150,13 +148,13 @@ def _handlers(
             max_size=settings.smtp_max_size,
             max_recipients=settings.smtp_max_recipients,
             offers_tls=runtime.tls is not None,
-            mechanisms=MECHANISMS if submits else (),
+            offers_auth=submits,
             offers_dsn=role is not Role.MX or settings.smtp_dsn_for_strangers,
             future_release=timedelta(days=settings.submission_hold_days if submits else 0),
         )
         front_ends = settings.smtp_xclient_networks
         return Handler(
-            service, limits, directory, recipients, passwords, acceptor, budget, metrics, postmaster, rules, front_ends
+            service, limits, directory, recipients, authenticator, acceptor, budget, metrics, postmaster, rules, front_ends
         )
 
     return handler
@@ -214,9 +212,9 @@ def _script_limits(settings: Settings) -> sieve.Limits:
 
 @asynccontextmanager
 async def _listen_for_scripts(
-    runtime: Runtime, settings: Settings, scripts: SieveScripts, passwords: Passwords, metrics: Metrics
+    runtime: Runtime, settings: Settings, scripts: SieveScripts, authenticator: Authenticator, metrics: Metrics
 ) -> AsyncIterator[Listener]:
-    backend = Backend(settings, passwords, scripts, _script_limits(settings), metrics)
+    backend = Backend(settings, authenticator, scripts, _script_limits(settings), metrics)
     async with serve(
         runtime,
         settings,

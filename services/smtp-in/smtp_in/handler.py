@@ -1,14 +1,16 @@
-"""What a listener's sessions share: the directory, passwords, the acceptor, the limits. It looks up; `policy.py` decides."""
+"""What a listener's sessions share: the directory, who logs in, the acceptor, the limits. It looks up; `policy.py` decides."""
 
+from collections.abc import Awaitable
 from dataclasses import dataclass
 
 from mailstead.model.address import Address
-from mailstead.model.failure import Failure, Refused
+from mailstead.model.failure import Refused
+from mailstead.ops.authentication import Authenticator
+from mailstead.ops.connection import Connection
 from mailstead.ops.logging import get_logger
 from mailstead.ops.settings import Network, contains
 from mailstead.store.directory import Directory
-from mailstead.store.passwords import Passwords
-from mailstead.wire.sasl import Credentials
+from mailstead.store.passwords import AuthenticatedAccount
 from smtp_in import replies
 from smtp_in.accept import Acceptor
 from smtp_in.content import Budget, ContentLimits
@@ -46,7 +48,7 @@ class Handler:
     limits: Limits
     directory: Directory
     recipients: Recipients
-    passwords: Passwords
+    authenticator: Authenticator
     acceptor: Acceptor
     budget: Budget
     metrics: Metrics
@@ -92,18 +94,20 @@ class Handler:
         session.add(Target(str(address), placements, asked.notify, asked.original, resolved.is_expanded))
         return replies.RECIPIENT_OK
 
-    async def login(self, session: Session, credentials: Credentials, peer: str) -> Reply:
-        """Verify a password; the reply to AUTH."""
+    async def login(self, session: Session, proof: Awaitable[AuthenticatedAccount], peer: str) -> Reply:
+        """The reply to AUTH, once `proof` says who it is."""
         try:
-            if credentials.impersonates:
-                raise Refused(Failure.BAD_CREDENTIALS, "asked to act as somebody else")
-            session.account = await self.passwords.verify(credentials.user, credentials.password)
+            session.account = await proof
             reply = replies.AUTHENTICATED
         except Refused as refused:
             reply = replies.for_login_failure(refused.failure)
-            log.info("login failed", listener=self.service.name, peer=peer, user=credentials.user, detail=refused.detail)
+            log.info("login failed", listener=self.service.name, peer=peer, detail=refused.detail)
         self.metrics.login(reply)
         return reply
+
+    def mechanisms(self, connection: Connection) -> tuple[str, ...]:
+        """What AUTH offers on this connection, where it may be used."""
+        return self.authenticator.mechanisms(connection.channel_binding) if self.service.offers_auth else ()
 
     def is_front_end(self, peer: str) -> bool:
         """Whether this peer may say whom it speaks for (XCLIENT)."""

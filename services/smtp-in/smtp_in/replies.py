@@ -140,6 +140,7 @@ FAILURES: dict[Failure, Reply] = {
     Failure.UNAVAILABLE: TRY_LATER,
     Failure.BUSY: Reply(451, "4.3.2", "Busy, try again later"),
     Failure.BAD_CREDENTIALS: Reply(535, "5.7.8", "Credentials not valid"),
+    Failure.LOCKED_OUT: Reply(454, "4.7.0", "Too many failed logins, try again later"),  # RFC 4954 §6
     Failure.ENCRYPTION_REQUIRED: AUTH_NEEDS_TLS,
     Failure.NO_SUCH_ACCOUNT: Reply(550, "5.1.1", "No such recipient"),
     Failure.ACCOUNT_DISABLED: Reply(550, "5.2.1", "Recipient's mailbox is disabled"),
@@ -164,6 +165,7 @@ FAILURES: dict[Failure, Reply] = {
 LOGIN_FAILURES: dict[Failure, Reply] = {
     Failure.BAD_CREDENTIALS: FAILURES[Failure.BAD_CREDENTIALS],
     Failure.ACCOUNT_DISABLED: Reply(525, "5.7.13", "Account disabled"),  # RFC 5248 §2.4
+    Failure.LOCKED_OUT: FAILURES[Failure.LOCKED_OUT],
     Failure.BUSY: Reply(454, "4.7.0", "Busy, try again later"),  # RFC 4954 §6
 }
 LOGIN_TRY_LATER = Reply(454, "4.7.0", "Temporary authentication failure")  # RFC 4954 §6

@@ -23,6 +23,7 @@ from aiosmtpd.smtp import Session as AiosmtpdSession
 
 from mailstead.model.failure import Refused
 from mailstead.model.ids import new_trace_id
+from mailstead.ops.authentication import Peer
 from mailstead.ops.connection import Connection, Disconnected, IdleTimeout, PlaintextBeforeTls, SlowReader
 from mailstead.ops.logging import get_logger
 from mailstead.wire import sasl
@@ -53,6 +54,10 @@ class SessionOver(ConnectionResetError):
         self.cause = cause
 
 
+class ResponseTooLong(Exception):
+    """A line of a SASL exchange that has more octets than any may."""
+
+
 class SmtpSession(SMTP):
     """One connection. `converse` returns when it is over."""
 
@@ -60,7 +65,8 @@ class SmtpSession(SMTP):
         # The constructor above is not run: see the fifth trap. What its loop reads is set here.
         self._connection = connection
         self._handler = handler
-        self._state = Session(handler.service, may_log_in_plainly=may_log_in_plainly)
+        mechanisms = handler.mechanisms(connection)
+        self._state = Session(handler.service, may_log_in_plainly=may_log_in_plainly, mechanisms=mechanisms)
         self._state.tls = connection.tls
         self._lines = CommandLines()
         self._out: list[bytes] = []
@@ -280,6 +286,7 @@ class SmtpSession(SMTP):
         except (PlaintextBeforeTls, OSError, TimeoutError) as error:
             raise SessionOver(error) from error
         self._state.secured()
+        self._state.mechanisms = self._handler.mechanisms(self._connection)  # channel binding is there now
 
     async def _auth(self, argument: str | None) -> None:
         asked = self._state.auth(argument)
@@ -288,7 +295,7 @@ class SmtpSession(SMTP):
             return
         reply = await self._exchange(*asked)
         await self._say(reply)
-        if reply.code == 535:
+        if reply.code in (535, 454):
             self._login_failures += 1
             if self._login_failures >= self._handler.limits.login_failures:
                 await self._finish(replies.TOO_MANY_LOGIN_FAILURES)
@@ -296,27 +303,24 @@ class SmtpSession(SMTP):
     # ---- AUTH and DATA
 
     async def _exchange(self, mechanism: str, initial: str | None) -> Reply:
+        peer = Peer.of(self._connection, "smtp")
+        argument = None if initial is None else initial.encode()
+        proof = self._handler.authenticator.authenticate(mechanism, argument, peer, self._ask)
         try:
-            exchange = sasl.start(mechanism, None if initial is None else sasl.decode_response(initial.encode()))
-            while isinstance(challenge := exchange.outcome, sasl.Challenge):
-                await self._say(Reply(334, NO_CODE, sasl.encode_challenge(challenge).decode("ascii")))
-                line = await self._read_response()
-                if isinstance(line, Reply):
-                    return line
-                exchange.step(sasl.decode_response(line))
+            return await self._handler.login(self._state, proof, peer.host)
         except sasl.Cancelled:
             return replies.AUTH_CANCELLED
         except sasl.MalformedResponse:
             return replies.AUTH_MALFORMED
-        if isinstance(exchange.outcome, sasl.Credentials):
-            return await self._handler.login(self._state, exchange.outcome, self._connection.peer_host)
-        return replies.AUTH_MALFORMED
+        except ResponseTooLong:
+            return replies.AUTH_TOO_LONG
 
-    async def _read_response(self) -> bytes | Reply:
+    async def _ask(self, challenge: bytes) -> bytes:
+        await self._say(Reply(334, NO_CODE, challenge.decode("ascii")))
         while True:
             line = self._lines.take_response(sasl.MAX_RESPONSE)
-            if line is replies.COMMAND_TOO_LONG:
-                return replies.AUTH_TOO_LONG
+            if isinstance(line, Reply):
+                raise ResponseTooLong
             if line is not None:
                 return line
             if self._lines.hopeless:

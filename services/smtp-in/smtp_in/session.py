@@ -82,17 +82,19 @@ class Service:
     max_size: int
     max_recipients: int
     offers_tls: bool
-    mechanisms: tuple[str, ...] = ()
+    offers_auth: bool = False
     offers_dsn: bool = False
     future_release: timedelta = timedelta(0)
     hello: Reply = field(init=False)
-    _extended: dict[tuple[bool, bool, bool, date], Reply] = field(init=False, repr=False, compare=False, default_factory=dict)
+    _extended: dict[tuple[bool, tuple[str, ...], bool, date], Reply] = field(
+        init=False, repr=False, compare=False, default_factory=dict
+    )
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "hello", Reply(250, NO_CODE, self.hostname))
 
-    def extended_hello(self, *, tls: bool, auth: bool, xclient: bool, now: datetime) -> Reply:
-        """The answer to EHLO, by whether TLS is on, AUTH may be used, and the peer is a front end of ours."""
+    def extended_hello(self, *, tls: bool, auth: tuple[str, ...], xclient: bool, now: datetime) -> Reply:
+        """The answer to EHLO, by whether TLS is on, what AUTH may be used with, and the peer is a front end of ours."""
         key = (tls, auth, xclient, now.date())
         if key not in self._extended:
             if len(self._extended) > MAX_KNOWN_HELLOS:
@@ -100,7 +102,7 @@ class Service:
             self._extended[key] = self._extended_hello(*key)
         return self._extended[key]
 
-    def _extended_hello(self, tls: bool, auth: bool, xclient: bool, today: date) -> Reply:
+    def _extended_hello(self, tls: bool, auth: tuple[str, ...], xclient: bool, today: date) -> Reply:
         keywords = ["PIPELINING", f"SIZE {self.max_size}", "8BITMIME", "SMTPUTF8", "CHUNKING", "ENHANCEDSTATUSCODES"]
         keywords += ["DSN"] if self.offers_dsn else []
         keywords += [f"LIMITS RCPTMAX={self.max_recipients}"]  # RFC 9422 §3
@@ -108,7 +110,7 @@ class Service:
         if self.future_release:  # RFC 4865 §3
             keywords.append(f"FUTURERELEASE {int(self.future_release.total_seconds())} {today + self.future_release}T00:00:00Z")
         keywords += ["STARTTLS"] if self.offers_tls and not tls else []
-        keywords += ["AUTH " + " ".join(self.mechanisms)] if auth and self.mechanisms else []
+        keywords += ["AUTH " + " ".join(auth)] if auth else []
         keywords += ["XCLIENT NAME ADDR PORT PROTO HELO"] if xclient else []
         return Reply(250, NO_CODE, "\n".join([self.hostname, *keywords, "HELP"]))
 
@@ -135,11 +137,22 @@ class Transaction:
 class Session:
     """One connection's protocol state. Methods take a command's argument and return a Reply, or what has to be looked up."""
 
-    __slots__ = ("account", "extended", "hello_name", "is_front_end", "may_log_in_plainly", "service", "tls", "transaction")
+    __slots__ = (
+        "account",
+        "extended",
+        "hello_name",
+        "is_front_end",
+        "may_log_in_plainly",
+        "mechanisms",
+        "service",
+        "tls",
+        "transaction",
+    )
 
-    def __init__(self, service: Service, *, may_log_in_plainly: bool = False) -> None:
+    def __init__(self, service: Service, *, may_log_in_plainly: bool = False, mechanisms: tuple[str, ...] = ()) -> None:
         self.service = service
         self.may_log_in_plainly = may_log_in_plainly  # the peer stands in a network from which passwords may come without TLS
+        self.mechanisms = mechanisms  # of AUTH, on this connection as it is now
         self.is_front_end = False  # the peer may say whom it speaks for: XCLIENT
         self.tls = False
         self.hello_name: str | None = None
@@ -159,12 +172,12 @@ class Session:
 
     @property
     def may_auth(self) -> bool:
-        return bool(self.service.mechanisms) and self.account is None and (self.tls or self.may_log_in_plainly)
+        return self.service.offers_auth and self.account is None and (self.tls or self.may_log_in_plainly)
 
     @property
     def offer(self) -> Offer:
         """Which parameters MAIL and RCPT may have now."""
-        return Offer(bool(self.service.mechanisms), self.service.offers_dsn, self.tls, self.service.future_release)
+        return Offer(self.service.offers_auth, self.service.offers_dsn, self.tls, self.service.future_release)
 
     def greet(self, argument: str | None, *, extended: bool, now: datetime) -> Reply:
         """EHLO, LHLO or HELO (RFC 5321 §4.1.1.1, RFC 2033 §4.1); a transaction under way is forgotten."""
@@ -174,7 +187,8 @@ class Session:
         self.hello_name, self.extended, self.transaction = name, extended, None
         if not extended:
             return self.service.hello
-        return self.service.extended_hello(tls=self.tls, auth=self.may_auth, xclient=self.is_front_end, now=now)
+        mechanisms = self.mechanisms if self.may_auth else ()
+        return self.service.extended_hello(tls=self.tls, auth=mechanisms, xclient=self.is_front_end, now=now)
 
     def reset(self) -> None:
         """RSET, or the end of a transaction."""
@@ -197,7 +211,7 @@ class Session:
 
     def auth(self, argument: str | None) -> Reply | tuple[str, str | None]:
         """AUTH (RFC 4954 §4): the mechanism and the initial response, as it came."""
-        if not self.service.mechanisms:
+        if not self.service.offers_auth:
             return replies.AUTH_NOT_OFFERED
         if refusal := OUT_OF_ORDER["AUTH"].get(self.phase):
             return refusal
@@ -210,7 +224,7 @@ class Session:
         words = (argument or "").split(" ")
         if not words[0] or len(words) > 2:
             return replies.AUTH_BAD_SYNTAX
-        if words[0].upper() not in self.service.mechanisms:
+        if words[0].upper() not in self.mechanisms:
             return replies.AUTH_UNKNOWN_MECHANISM
         return words[0].upper(), words[1] if len(words) == 2 else None
 

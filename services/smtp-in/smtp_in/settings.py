@@ -5,12 +5,12 @@ from typing import Literal
 
 from pydantic import Field
 
-from mailstead.ops.settings import Networks, Port, ServiceSettings, SieveSettings
+from mailstead.ops.settings import LoginSettings, Networks, Port, ServiceSettings, SieveSettings
 
 MEBIBYTE = 1024 * 1024
 
 
-class Settings(ServiceSettings, SieveSettings):
+class Settings(ServiceSettings, LoginSettings, SieveSettings):
     """Ports, limits and times of SMTP ingress. A port of 0 picks a free one."""
 
     smtp_port: Port = Field(default=2525, description="Mail exchanger: mail from anybody for our own domains")
@@ -63,7 +63,6 @@ class Settings(ServiceSettings, SieveSettings):
         default=None, description="Who gets mail for <postmaster> without a domain; unset: postmaster at the host name"
     )
     ingest_batch: int = Field(default=64, ge=1, le=1_000, description="Messages that share one transaction at most")
-    password_checks: int = Field(default=2, ge=1, le=64, description="Passwords that are verified at the same time at most")
     sieve_max_steps: int = Field(
         default=20_000,
         ge=100,

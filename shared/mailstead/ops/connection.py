@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Callable
 from typing import cast
 
-from mailstead.ops.tls import TlsFiles
+from mailstead.ops.tls import ServerContext, TlsFiles
 
 MAX_UNREAD = 64 * 1024  # octets
 HIGH_WATER = 128 * 1024  # octets the transport may hold before `write` waits
@@ -165,6 +165,12 @@ class Connection(asyncio.Protocol):
         found: tuple[str, str, int] | None = self._transport.get_extra_info("cipher")
         version = self._transport.get_extra_info("ssl_object").version() if self.tls else None
         return (version, found[0]) if found and version else None
+
+    @property
+    def channel_binding(self) -> bytes | None:
+        """The tls-server-end-point data of this connection; None in the clear, or where its certificate has none."""
+        context = self._transport.get_extra_info("ssl_object").context if self.tls else None
+        return context.end_point if isinstance(context, ServerContext) else None
 
     async def close(self) -> None:
         """Send what is buffered and hang up; a peer that does not take it within `write_timeout` is cut."""

@@ -88,6 +88,49 @@ class ServiceSettings(BaseSettings):
         return contains(self.plaintext_auth_networks, peer_host)
 
 
+class LoginSettings(BaseSettings):
+    """What is said of log-ins to each service that takes them."""
+
+    model_config = _FROM_THE_ENVIRONMENT
+
+    password_checks: int = Field(default=2, ge=1, le=64, description="Passwords that are verified at the same time at most")
+    scram: bool = Field(
+        default=False,
+        description="Offer SCRAM-SHA-256, and -PLUS over TLS. Only accounts of domains that keep keys for it can log in by it, "
+        "once their password was set: offer it where all domains do",
+    )
+    login_lock_pair: int = Field(
+        default=10,
+        ge=3,
+        description="Failed log-ins to one account from one address after which it is locked out there",
+    )
+    login_lock_address: int = Field(
+        default=50, ge=3, description="Failed log-ins from one address (IPv6: /64) after which it is locked out of all accounts"
+    )
+    login_lock_account: int = Field(
+        default=200,
+        ge=10,
+        description="Failed log-ins to one account from anywhere after which only app passwords, and passwords that were right "
+        "within the last minute, are taken for it",
+    )
+    login_lock_first_seconds: float = Field(
+        default=30, gt=0, description="How long the first lock lasts, in seconds; each further failure doubles it"
+    )
+    login_lock_longest_seconds: float = Field(default=3600, gt=0, description="How long a lock lasts at most, in seconds")
+    login_forget_hours: float = Field(
+        default=24, gt=0, le=168, description="After how many hours without a further one failed log-ins are forgotten"
+    )
+    login_shared_networks: Networks = Field(
+        default=(),
+        description="Networks, comma-separated, whose addresses each stand for many clients (webmail, a load balancer that hides "
+        "its clients): they are not locked out as a whole",
+    )
+
+    def shares_address(self, peer_host: str) -> bool:
+        """Whether many clients come from this address."""
+        return contains(self.login_shared_networks, peer_host)
+
+
 class SieveSettings(BaseSettings):
     """What is said of Sieve scripts to each service that takes them in, beside ServiceSettings."""
 

@@ -9,11 +9,20 @@ import ssl
 from pathlib import Path
 from typing import Literal
 
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+
 from mailstead.ops.logging import get_logger
 
 CHECK_SECONDS = 10.0
 
 log = get_logger()
+
+
+class ServerContext(ssl.SSLContext):
+    """The context of one certificate. A connection knows which of them its handshake used."""
+
+    end_point: bytes | None = None  # channel binding data tls-server-end-point; None where none is defined
 
 
 class TlsFiles:
@@ -26,7 +35,7 @@ class TlsFiles:
         self._context = self._load()
 
     @property
-    def context(self) -> ssl.SSLContext:
+    def context(self) -> ServerContext:
         """What the next handshake is to use."""
         return self._context
 
@@ -38,7 +47,7 @@ class TlsFiles:
         self._looked_at = state
         try:
             self._context = await asyncio.to_thread(self._load)
-        except (OSError, ssl.SSLError) as error:
+        except (OSError, ssl.SSLError, ValueError) as error:
             log.error("certificate not usable, keeping the one before", certificate=str(self._certificate), reason=str(error))
             return "broken"
         log.info("certificate loaded", certificate=str(self._certificate))
@@ -56,9 +65,22 @@ class TlsFiles:
                 state += (stat.st_ino, stat.st_size, stat.st_mtime_ns)
         return tuple(state)
 
-    def _load(self) -> ssl.SSLContext:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    def _load(self) -> ServerContext:
+        context = ServerContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2  # RFC 8997, RFC 9325 §3.1.1
         context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION | ssl.OP_CIPHER_SERVER_PREFERENCE
         context.load_cert_chain(self._certificate, self._key)
+        context.end_point = end_point(self._certificate.read_bytes())
         return context
+
+
+def end_point(chain: bytes) -> bytes | None:
+    """The channel binding tls-server-end-point of the first certificate of a PEM chain (RFC 5929 §4.1).
+
+    None where its signature algorithm uses no hash of its own, as Ed25519. Raises ValueError for what is no certificate.
+    """
+    certificate = x509.load_pem_x509_certificates(chain)[0]
+    used = certificate.signature_hash_algorithm
+    if used is None:
+        return None
+    return certificate.fingerprint(hashes.SHA256() if isinstance(used, hashes.MD5 | hashes.SHA1) else used)

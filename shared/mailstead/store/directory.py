@@ -1,4 +1,4 @@
-"""Who mail is for and who may log in: the look-ups on the hot path. Changing the directory is `provisioning.py`."""
+"""Who mail is for: the look-ups on the hot path. Who may log in is `logins.py`, changing the directory is `provisioning.py`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,18 +12,6 @@ from mailstead.store.engine import Database
 from mailstead.store.usage import Usage
 
 TAG_SEPARATOR = "+"  # user+tag@domain reaches user@domain (RFC 5233)
-
-
-@dataclass(frozen=True, slots=True)
-class AccountLogin:
-    """What verifying a password takes."""
-
-    account_id: int
-    tenant_id: int
-    address: str
-    password_hash: str
-    password_version: int
-    active: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,16 +110,6 @@ class Directory:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-
-    async def account_for_login(self, user: str) -> AccountLogin | None:
-        """The account that logs in as `user`, which is its address in any case of letters."""
-        row = await self._database.fetchrow(
-            "login",
-            """SELECT a.account_id, a.tenant_id, a.address, a.password_hash, a.password_version, a.active AND d.active
-               FROM accounts a JOIN domains d USING (domain_id) WHERE a.address = $1""",
-            user.lower(),
-        )
-        return AccountLogin(*row) if row else None
 
     async def look_up(self, addresses: Sequence[Address]) -> list[Found | None]:
         """What each of `addresses` stands for, by one statement; None for those whose domain is not ours.

@@ -21,11 +21,13 @@ from mailstead.store.schema import (
     expunged,
     mailboxes,
     messages,
+    scram_keys,
     search_pending,
     search_texts,
     tenants,
 )
 from mailstead.store.statements import run
+from mailstead.wire.sasl import ScramKeys
 
 DEFAULT_TENANT = "default"
 STANDARD_MAILBOXES: dict[str, str | None] = {  # name -> special use (RFC 6154)
@@ -62,6 +64,7 @@ _DOMAIN = (
     domains.c.name,
     domains.c.active,
     domains.c.created_at,
+    domains.c.scram,
     select(func.count()).select_from(accounts).where(accounts.c.domain_id == domains.c.domain_id).scalar_subquery(),
     select(_ORIGINALS.c.name).where(_ORIGINALS.c.domain_id == domains.c.alias_of).scalar_subquery(),
 )
@@ -69,13 +72,17 @@ _DOMAIN = (
 
 @dataclass(frozen=True, slots=True)
 class DomainRow:
-    """A domain; `accounts` counts those it has. `alias_of` names the domain whose addresses it has under its own name."""
+    """A domain; `accounts` counts those it has. `alias_of` names the domain whose addresses it has under its own name.
+
+    `scram`: keys for SCRAM are kept of passwords that are set.
+    """
 
     domain_id: int
     tenant_id: int
     name: str
     active: bool
     created_at: datetime
+    scram: bool
     accounts: int
     alias_of: str | None
 
@@ -150,12 +157,18 @@ class Provisioning:
         async with self._database.connection("get domain") as connection:
             return await _domain(connection, name)
 
-    async def update_domain(self, name: str, *, active: bool) -> DomainRow:
-        """Raises Refused(NO_SUCH_DOMAIN)."""
+    async def update_domain(self, name: str, *, active: bool | None = None, scram: bool | None = None) -> DomainRow:
+        """Change what is not None. Without `scram`, the keys of its accounts are gone at once. Raises Refused(NO_SUCH_DOMAIN)."""
+        values = {key: value for key, value in {"active": active, "scram": scram}.items() if value is not None}
 
         async def work(connection: Connection) -> DomainRow:
-            await run(connection, update(domains).where(domains.c.name == name.lower()).values(active=active))
-            return await _domain(connection, name)
+            if values:
+                await run(connection, update(domains).where(domains.c.name == name.lower()).values(**values))
+            domain = await _domain(connection, name)
+            if scram is False:
+                of_it = select(accounts.c.account_id).where(accounts.c.domain_id == domain.domain_id)
+                await run(connection, delete(scram_keys).where(scram_keys.c.account_id.in_(of_it)))
+            return domain
 
         return await self._database.transact("update domain", work)
 
@@ -172,8 +185,18 @@ class Provisioning:
 
         await self._database.transact("delete domain", work)
 
-    async def create_account(self, address: Address, password_hash: str, quota_bytes: int, quota_messages: int = 0) -> AccountRow:
-        """An account with its own address and the standard mailboxes. Raises Refused: NO_SUCH_DOMAIN, CONFLICT."""
+    async def create_account(
+        self,
+        address: Address,
+        password_hash: str,
+        quota_bytes: int,
+        quota_messages: int = 0,
+        scram: ScramKeys | None = None,
+    ) -> AccountRow:
+        """An account with its own address and the standard mailboxes; `scram` is kept if the domain asks for such keys.
+
+        Raises Refused: NO_SUCH_DOMAIN, CONFLICT.
+        """
 
         async def work(connection: Connection) -> AccountRow:
             domain = await _domain(connection, address.domain)
@@ -194,6 +217,7 @@ class Provisioning:
             own = upsert(addresses).values(**values, domain_id=domain.domain_id, account_id=account_id).on_conflict_do_nothing()
             if not await run(connection, own.returning(addresses.c.address)):
                 raise Refused(Failure.CONFLICT, f"address {address.key} belongs to another account")
+            await _keep_scram_keys(connection, account_id, scram)
             for name, special_use in STANDARD_MAILBOXES.items():
                 await create_mailbox(connection, account_id, name, special_use)
             await connection.execute(
@@ -223,6 +247,7 @@ class Provisioning:
         account_id: int,
         *,
         password_hash: str | None = None,
+        scram: ScramKeys | None = None,
         quota_bytes: int | None = None,
         quota_messages: int | None = None,
         active: bool | None = None,
@@ -231,7 +256,7 @@ class Provisioning:
         files_tags: bool | None = None,
         send_as: Sequence[str] | None = None,
     ) -> AccountRow:
-        """Change what is not None; a new password ends the old one at once.
+        """Change what is not None; a new password ends the old one at once, with `scram` if its domain asks for such keys.
 
         Raises Refused: NO_SUCH_ACCOUNT, or CONFLICT when it would neither forward nor keep what comes.
         """
@@ -252,6 +277,8 @@ class Provisioning:
                     raise Refused(Failure.CONFLICT, f"account {account_id} would neither forward nor keep what comes")
             if values:
                 await run(connection, update(accounts).where(accounts.c.account_id == account_id).values(**values))
+            if password_hash is not None:
+                await _keep_scram_keys(connection, account_id, scram)
             return await _account(connection, account_id)
 
         return await self._database.transact("update account", work)
@@ -295,6 +322,22 @@ class Provisioning:
             secret_hash,
         )
         return ApiKeyRow(row["api_key_id"], row["name"], tuple(row["scopes"]), row["expires_at"]) if row else None
+
+
+async def _keep_scram_keys(connection: Connection, account_id: int, keys: ScramKeys | None) -> None:
+    """In place of those of the password before, in the transaction that sets the password."""
+    await run(connection, delete(scram_keys).where(scram_keys.c.account_id == account_id))
+    if keys is not None:
+        await connection.execute(
+            """INSERT INTO scram_keys (account_id, salt, iterations, stored_key, server_key)
+               SELECT a.account_id, $2, $3, $4, $5 FROM accounts a JOIN domains d USING (domain_id)
+               WHERE a.account_id = $1 AND d.scram""",
+            account_id,
+            keys.salt,
+            keys.iterations,
+            keys.stored_key,
+            keys.server_key,
+        )
 
 
 async def _domain(connection: Connection, name: str) -> DomainRow:

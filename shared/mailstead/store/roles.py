@@ -21,7 +21,15 @@ _FILING = {  # what filing a message into a mailbox takes, without being able to
 _QUEUEING = {"queue_messages": "INSERT", "queue_recipients": "INSERT"}
 _READING = {"contents": "SELECT", "chunks": "SELECT", "emails": "SELECT", "messages": "SELECT", "mailboxes": "SELECT"}
 _SCRIPTS = {"sieve_scripts": "SELECT, INSERT, UPDATE, DELETE"}
-_LOGIN = {"accounts": "SELECT", "addresses": "SELECT", "domains": "SELECT"}
+_LOGIN = {
+    "accounts": "SELECT",
+    "addresses": "SELECT",
+    "domains": "SELECT",
+    "app_passwords": "SELECT, UPDATE (last_used_at)",
+    "scram_keys": "SELECT",
+    "login_keys": "SELECT",
+    "login_failures": "SELECT, INSERT, UPDATE, DELETE",
+}
 
 
 @dataclass(frozen=True)
@@ -107,6 +115,10 @@ ROLES: tuple[Role, ...] = (
             "accounts": "SELECT, INSERT, UPDATE, DELETE",
             "addresses": "SELECT, INSERT, UPDATE, DELETE",
             "api_keys": "SELECT, INSERT, DELETE",
+            "app_passwords": "SELECT (account_id, app_password_id, name, scopes, created_at, expires_at, last_used_at),"
+            " INSERT, DELETE",
+            "scram_keys": "SELECT (account_id), INSERT, DELETE",
+            "login_keys": "SELECT",
             "mailboxes": "SELECT, INSERT, UPDATE (account_id), DELETE",  # a row lock takes the right to change a column
             "subscriptions": "SELECT, INSERT, DELETE",
             "messages": "SELECT (account_id, mailbox_id, uid), DELETE",
@@ -145,6 +157,7 @@ ROLES: tuple[Role, ...] = (
             "srs_keys": "SELECT (key_id, created_at), INSERT (secret), DELETE",
             "leases": "SELECT, INSERT, UPDATE, DELETE",
             "sieve_marks": "SELECT (account_id, mark, expires_at), UPDATE (expires_at), DELETE",
+            "login_failures": "SELECT, UPDATE (last_at), DELETE",
         },
     ),
 )

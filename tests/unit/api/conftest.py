@@ -15,7 +15,6 @@ from kit.postgres import DatabaseUrls
 from mailstead.bus import open_bus
 from mailstead.model.api_key import fingerprint, new_key
 from mailstead.store.aliases import Aliases
-from mailstead.store.directory import Directory
 from mailstead.store.engine import open_database
 from mailstead.store.passwords import Passwords
 from mailstead.store.provisioning import Provisioning
@@ -31,7 +30,7 @@ MAX_BODY = 10_000
 @pytest.fixture
 async def backend(database_urls: DatabaseUrls) -> AsyncIterator[Backend]:
     async with open_database(database_urls.api) as db, open_bus(None, name="test") as bus:
-        passwords = Passwords(Directory(db))
+        passwords = Passwords()
         scripts = SieveScripts(db, max_scripts=2)
         yield Backend(
             db, bus, Provisioning(db), Aliases(db), SigningKeys(db), QueueView(db), passwords, scripts, Limits(octets=2_000)

@@ -5,7 +5,7 @@ from array import array
 import pytest
 
 from mailstead.model.failure import Failure
-from mailstead.wire.sasl import start
+from mailstead.ops.authentication import Attempt
 from pop3.errors import REPLIES
 from pop3.maildrop import MaildropView
 from pop3.protocol import BadCommand, Capa, Dele, List, Noop, Quit, ResponseCode, Retr, Rset, Stat, Top, Uidl
@@ -26,7 +26,7 @@ from pop3.state import (
 
 ONE_OF_EACH: dict[type[State], State] = {
     Authorization: Authorization(),
-    Challenged: Challenged(0, start("PLAIN", None)),
+    Challenged: Challenged(0, Attempt.__new__(Attempt)),
     Transaction: Transaction(1, "alice@a.test", 2, MaildropView(1, array("I"), array("Q"))),
     Update: Update(1, "alice@a.test", 2, ()),
     Closed: Closed(Ending.QUIT),

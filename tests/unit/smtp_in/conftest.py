@@ -12,6 +12,7 @@ import pytest
 from kit.certificates import TestAuthority
 from kit.postgres import DatabaseUrls
 from mailstead.model.address import Address
+from mailstead.ops.authentication import Authenticator
 from mailstead.ops.lifecycle import Runtime
 from mailstead.ops.listener import Listener
 from mailstead.store.aliases import Aliases
@@ -143,10 +144,13 @@ async def serve(database_urls: DatabaseUrls, authority: TestAuthority) -> AsyncI
             budget = Budget(settings.smtp_content_budget)
             database = await stack.enter_async_context(open_database(database_urls.smtp_in, pool_size=4))
             ingest = await stack.enter_async_context(Ingest(database, announce=lambda _: None))
+            authenticator = Authenticator(database, settings, runtime.registry)
+            stack.callback(authenticator.close)
             ports = await stack.enter_async_context(
                 open_ports(
                     settings,
                     runtime,
+                    authenticator,
                     directory(Directory(database)),
                     SieveScripts(database, max_scripts=settings.sieve_max_scripts),
                     Mailboxes(database, lambda _: None),
@@ -170,7 +174,7 @@ async def serve(database_urls: DatabaseUrls, authority: TestAuthority) -> AsyncI
 
 async def _populate(urls: DatabaseUrls) -> None:
     async with open_database(urls.api, pool_size=1) as database:
-        provisioning, passwords = Provisioning(database), Passwords(Directory(database))
+        provisioning, passwords = Provisioning(database), Passwords()
         password_hash = await passwords.hash(PASSWORD)
         passwords.close()
         await provisioning.create_domain("a.test")

@@ -12,7 +12,7 @@ from kit.certificates import TestAuthority
 from kit.transcripts import OCTETS, WHOLE, load, play_live, transcripts
 from kit.waiting import eventually
 from mailstead.model.failure import Failure
-from mailstead.wire.sasl import MECHANISMS
+from mailstead.wire.sasl import PASSWORD_MECHANISMS
 from smtp_in.managesieve.protocol import BadCommand, Decoder, Noop, PutScript, SetActive, TooLarge
 from smtp_in.managesieve.replies import REPLIES, Status, string
 from smtp_in.managesieve.state import ALLOWED, TRANSITIONS, Authenticated, Challenged, Closed, NonAuthenticated
@@ -24,7 +24,7 @@ SETTINGS = {"sieve_max_script_octets": 1_024, "sieve_max_scripts": 3}
 @pytest.fixture
 def spoken(variables: dict[str, str]) -> dict[str, str]:
     return variables | {
-        "mechanisms": " ".join(MECHANISMS),
+        "mechanisms": " ".join(PASSWORD_MECHANISMS),
         "plain_length": str(len(variables["plain"])),
         "x1025": "x" * 1025,
         "x3000": "x" * 3000,

@@ -23,17 +23,18 @@ SUBMISSION = Service(
     max_size=1000,
     max_recipients=3,
     offers_tls=True,
-    mechanisms=("PLAIN", "LOGIN"),
+    offers_auth=True,
     offers_dsn=True,
     future_release=timedelta(days=30),
 )
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
+MECHANISMS = ("PLAIN", "LOGIN")
 ALICE = AuthenticatedAccount(1, 1, "alice@a.test")
 
 
 def session(phase: Phase, service: Service = MX) -> Session:
     """One that has come to `phase` in the ordinary way."""
-    made = Session(service)
+    made = Session(service, mechanisms=MECHANISMS if service.offers_auth else ())
     if phase is not Phase.NEW:
         made.greet("client.test", extended=True, now=NOW)
     if service is SUBMISSION:
@@ -222,7 +223,7 @@ def test_recipients_are_counted() -> None:
 
 
 def test_submission_wants_tls_then_a_login() -> None:
-    made = Session(SUBMISSION)
+    made = Session(SUBMISSION, mechanisms=MECHANISMS)
     made.greet("client.test", extended=True, now=NOW)
     assert made.mail("FROM:<>", NOW) is replies.TLS_FIRST
     assert made.auth("PLAIN") is replies.AUTH_NEEDS_TLS
@@ -245,7 +246,7 @@ def test_submission_wants_tls_then_a_login() -> None:
     ],
 )
 def test_refused_auth(argument: str | None, reply: Reply) -> None:
-    made = Session(SUBMISSION, may_log_in_plainly=True)
+    made = Session(SUBMISSION, mechanisms=MECHANISMS, may_log_in_plainly=True)
     made.greet("client.test", extended=True, now=NOW)
     assert made.auth(argument) is reply
 
@@ -257,11 +258,11 @@ def test_what_ehlo_offers() -> None:
     always = ["PIPELINING", "SIZE 1000", "8BITMIME", "SMTPUTF8", "CHUNKING", "ENHANCEDSTATUSCODES"]
     dsn, limits, hold = "DSN", "LIMITS RCPTMAX=3", "FUTURERELEASE 2592000 2026-12-23T00:00:00Z"
     assert keywords(Session(MX)) == [*always, limits, "STARTTLS", "HELP"]
-    assert keywords(Session(SUBMISSION)) == [*always, dsn, limits, hold, "STARTTLS", "HELP"]
-    assert keywords(Session(SUBMISSION, may_log_in_plainly=True)) == [
+    assert keywords(Session(SUBMISSION, mechanisms=MECHANISMS)) == [*always, dsn, limits, hold, "STARTTLS", "HELP"]
+    assert keywords(Session(SUBMISSION, mechanisms=MECHANISMS, may_log_in_plainly=True)) == [
         *always, dsn, limits, hold, "STARTTLS", "AUTH PLAIN LOGIN", "HELP",
     ]  # fmt: skip
-    secured = Session(SUBMISSION)
+    secured = Session(SUBMISSION, mechanisms=MECHANISMS)
     secured.secured()
     assert keywords(secured) == [*always, dsn, limits, "REQUIRETLS", hold, "AUTH PLAIN LOGIN", "HELP"]
     assert Session(MX).greet("c.test", extended=False, now=NOW).wire == b"250 mx.a.test\r\n"

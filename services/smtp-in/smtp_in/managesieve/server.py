@@ -7,22 +7,18 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from mailstead.model.failure import Failure, Refused
+from mailstead.ops.authentication import Attempt, Authenticator, Peer
 from mailstead.ops.connection import Connection, IdleTimeout, PlaintextBeforeTls
 from mailstead.ops.logging import bind, get_logger
-from mailstead.store.passwords import Passwords
+from mailstead.store.passwords import AuthenticatedAccount
 from mailstead.store.sieve_scripts import SieveScripts
 from mailstead.wire.sasl import (
-    MECHANISMS,
     Cancelled,
     Challenge,
-    Credentials,
-    Exchange,
-    Invalid,
     MalformedResponse,
     UnknownMechanism,
     decode_response,
     encode_challenge,
-    start,
 )
 from mailstead.wire.sieve import ADVERTISED, Limits
 from smtp_in.managesieve import replies
@@ -74,7 +70,7 @@ class Backend:
     """What all sessions of a replica share."""
 
     settings: Settings
-    passwords: Passwords
+    authenticator: Authenticator
     scripts: SieveScripts
     limits: Limits
     metrics: Metrics
@@ -196,7 +192,7 @@ class _Session:
         lines = [
             ("IMPLEMENTATION", "Mailstead"),
             ("VERSION", "1.0"),
-            ("SASL", " ".join(MECHANISMS) if self._passwords_allowed() else ""),
+            ("SASL", " ".join(self._mechanisms())),
             ("SIEVE", " ".join(ADVERTISED)),
             ("MAXREDIRECTS", str(self.backend.limits.redirects)),
             ("LANGUAGE", "en"),
@@ -209,8 +205,11 @@ class _Session:
         rendered = (string(name) + (b"" if value is None else b" " + string(value)) + b"\r\n" for name, value in lines)
         return b"".join(rendered) + ok().render()
 
-    def _passwords_allowed(self) -> bool:
-        return self.connection.tls or self.backend.settings.allows_plaintext_auth(self.connection.peer_host)
+    def _mechanisms(self) -> tuple[str, ...]:
+        """None where passwords may not be sent."""
+        connection = self.connection
+        allowed = connection.tls or self.backend.settings.allows_plaintext_auth(connection.peer_host)
+        return self.backend.authenticator.mechanisms(connection.channel_binding) if allowed else ()
 
     async def _start_tls(self) -> None:
         if not self.connection.tls_offered:
@@ -224,10 +223,14 @@ class _Session:
         await self.connection.write(self._capabilities())
 
     async def _begin(self, command: Authenticate) -> None:
-        if not self._passwords_allowed():
+        if not self._mechanisms():
             raise Refused(Failure.ENCRYPTION_REQUIRED)
         try:
-            exchange = start(command.mechanism, None if command.initial is None else decode_response(command.initial))
+            initial = None if command.initial is None else decode_response(command.initial)
+            peer = Peer.of(self.connection, "sieve")
+            attempt = await self.backend.authenticator.begin(command.mechanism, initial, peer)
+        except Refused as refused:
+            await self._refuse(refused)
         except UnknownMechanism:
             await self._send(replies.UNKNOWN_MECHANISM)
         except MalformedResponse:
@@ -235,7 +238,7 @@ class _Session:
         except Cancelled:
             await self._send(replies.CANCELLED)
         else:
-            await self._follow(exchange)
+            await self._follow(attempt)
 
     async def _response(self, challenged: Challenged, response: bytes | BadCommand) -> None:
         reply: Reply | None = None
@@ -243,36 +246,30 @@ class _Session:
             reply = no(response.reason)
         else:
             try:
-                challenged.exchange.step(decode_response(response))
+                await challenged.attempt.step(decode_response(response))
+            except Refused as refused:
+                await self._refuse(refused)
+                return
             except MalformedResponse:
                 reply = replies.NOT_BASE64
             except Cancelled:
                 reply = replies.CANCELLED
         if reply is None:
-            await self._follow(challenged.exchange)
+            await self._follow(challenged.attempt)
         else:
             self.state = advance(challenged, Event.REFUSED, NonAuthenticated(challenged.failures))
             await self._send(reply)
 
-    async def _follow(self, exchange: Exchange) -> None:
-        """Send the next challenge, or use the credentials that the exchange brought."""
-        match exchange.outcome:
+    async def _follow(self, attempt: Attempt) -> None:
+        """Send the next challenge, or let in whoever it was."""
+        match attempt.outcome:
             case Challenge() as challenge:
-                self.state = advance(self.state, Event.CHALLENGED, Challenged(self._failures(), exchange))
+                self.state = advance(self.state, Event.CHALLENGED, Challenged(self._failures(), attempt))
                 await self.connection.write(string(encode_challenge(challenge).decode("ascii")) + b"\r\n")
-            case Invalid(reason):
-                await self._refuse(Refused(Failure.BAD_CREDENTIALS, reason))
-            case Credentials() as credentials:
-                await self._log_in(credentials)
+            case AuthenticatedAccount() as account:
+                await self._let_in(account)
 
-    async def _log_in(self, credentials: Credentials) -> None:
-        try:
-            if credentials.impersonates:
-                raise Refused(Failure.BAD_CREDENTIALS, f"{credentials.user} asked to act as {credentials.authorization_id}")
-            account = await self.backend.passwords.verify(credentials.user, credentials.password)
-        except Refused as refused:
-            await self._refuse(refused)
-            return
+    async def _let_in(self, account: AuthenticatedAccount) -> None:
         self.state = advance(self.state, Event.ACCEPTED, Authenticated(account, self._failures()))
         self.backend.metrics.managing_login("accepted")
         log.info("logged in", account=account.address, tls=self.connection.tls)
@@ -280,7 +277,7 @@ class _Session:
 
     async def _refuse(self, refused: Refused) -> None:
         """Answer a log-in that failed. Only what the client did wrong counts, and waits, and ends the connection in the end."""
-        guilty = refused.failure in (Failure.BAD_CREDENTIALS, Failure.ACCOUNT_DISABLED)
+        guilty = refused.failure in (Failure.BAD_CREDENTIALS, Failure.LOCKED_OUT, Failure.ACCOUNT_DISABLED)
         failures = self._failures() + guilty
         log.info("log-in refused", failure=refused.failure.value, reason=refused.detail, failures=failures)
         self.backend.metrics.managing_login(refused.failure.name.lower())

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from enum import Enum
 
+from mailstead.ops.authentication import Attempt
 from mailstead.store.passwords import AuthenticatedAccount
-from mailstead.wire.sasl import Exchange
 from smtp_in.managesieve.protocol import (
     Authenticate,
     BadCommand,
@@ -38,7 +38,7 @@ class Challenged:
     """AUTHENTICATE has begun: what comes next is a string, not a command."""
 
     failures: int
-    exchange: Exchange
+    attempt: Attempt
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ Invariants that hold the shape together:
 from mailstead.store.schema.base import metadata
 from mailstead.store.schema.coordination import leases, limits, outbox
 from mailstead.store.schema.directory import accounts, addresses, api_keys, domains, srs_keys, tenants
+from mailstead.store.schema.login import app_passwords, login_failures, login_keys, scram_keys
 from mailstead.store.schema.mail import CHUNK_SIZE, chunks, contents, emails, expunged, mailboxes, messages, subscriptions
 from mailstead.store.schema.queue import queue_attempts, queue_messages, queue_recipients
 from mailstead.store.schema.search import search_pending, search_texts
@@ -24,6 +25,7 @@ __all__ = [
     "accounts",
     "addresses",
     "api_keys",
+    "app_passwords",
     "chunks",
     "contents",
     "domains",
@@ -31,6 +33,8 @@ __all__ = [
     "expunged",
     "leases",
     "limits",
+    "login_failures",
+    "login_keys",
     "mailboxes",
     "messages",
     "metadata",
@@ -38,6 +42,7 @@ __all__ = [
     "queue_attempts",
     "queue_messages",
     "queue_recipients",
+    "scram_keys",
     "search_pending",
     "search_texts",
     "sieve_marks",

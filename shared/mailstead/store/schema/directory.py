@@ -40,6 +40,7 @@ domains = Table(
     Column("name", Text, nullable=False, unique=True, comment="lower case"),
     Column("active", Boolean, nullable=False, server_default=text("true")),
     Column("alias_of", BigInteger, ForeignKey("domains.domain_id"), comment="the domain whose addresses it has"),
+    Column("scram", Boolean, nullable=False, server_default=text("false"), comment="whether SCRAM keys of its accounts are kept"),
     moment("created_at", default=True),
     CheckConstraint("name = lower(name) and name <> ''", name="name"),
     CheckConstraint("alias_of <> domain_id", name="alias_of"),

@@ -1,0 +1,63 @@
+"""What proves who logs in beside the password of an account, and what is remembered of those who failed."""
+
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Identity,
+    Integer,
+    LargeBinary,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+from mailstead.store.schema.base import metadata, moment
+
+app_passwords = Table(
+    "app_passwords",
+    metadata,
+    Column("account_id", BigInteger, ForeignKey("accounts.account_id", ondelete="CASCADE"), primary_key=True),
+    Column("app_password_id", BigInteger, Identity(always=True), primary_key=True),
+    Column("name", Text, nullable=False, comment="what its owner calls it"),
+    Column("secret_hash", LargeBinary, nullable=False, comment="HMAC-SHA-256 of the random secret under the newest login key"),
+    Column("scopes", ARRAY(Text), nullable=False, comment="the protocols that it is for"),
+    moment("created_at", default=True),
+    moment("expires_at", nullable=True),
+    moment("last_used_at", nullable=True),
+    UniqueConstraint("account_id", "secret_hash"),
+    CheckConstraint("length(secret_hash) = 32", name="secret_hash"),
+    CheckConstraint("scopes <> '{}' and scopes <@ array['imap', 'pop3', 'smtp', 'sieve']", name="scopes"),
+)
+
+scram_keys = Table(
+    "scram_keys",
+    metadata,
+    Column(
+        "account_id", BigInteger, ForeignKey("accounts.account_id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    ),
+    Column("salt", LargeBinary, nullable=False),
+    Column("iterations", Integer, nullable=False),
+    Column("stored_key", LargeBinary, nullable=False),
+    Column("server_key", LargeBinary, nullable=False),
+    CheckConstraint("iterations >= 4096 and length(stored_key) = 32 and length(server_key) = 32", name="keys"),
+)
+
+login_failures = Table(
+    "login_failures",
+    metadata,
+    Column("subject", Text, primary_key=True, comment="an account, an address of clients, or both together, see `logins.py`"),
+    Column("failures", Integer, nullable=False, comment="since they were last forgotten"),
+    moment("last_at"),
+    CheckConstraint("failures > 0", name="failures"),
+)
+
+login_keys = Table(
+    "login_keys",
+    metadata,
+    Column("key_id", BigInteger, Identity(always=True), primary_key=True),
+    Column("secret", LargeBinary, nullable=False, comment="for app passwords, and for salts of accounts that do not exist"),
+    CheckConstraint("length(secret) = 32", name="secret"),
+)

@@ -1,14 +1,12 @@
-"""Asks DNS what `route.py` wants to know, through dnspython's resolver with a bounded cache."""
+"""Asks DNS what `route.py` wants to know."""
 
 import asyncio
 import random
 from collections.abc import Callable, Sequence
 
-import dns.asyncresolver
 import dns.exception
 import dns.name
 import dns.rdatatype
-import dns.resolver
 from dns.rdtypes.ANY.MX import MX
 from dns.rdtypes.IN.A import A
 from dns.rdtypes.IN.AAAA import AAAA
@@ -20,18 +18,15 @@ from delivery.route import (
     Endpoint,
     Exchanges,
     MxAnswer,
-    NoRecords,
-    NoSuchName,
     SmartHost,
-    Trouble,
     Unroutable,
     endpoints_of,
     hosts_of,
     is_address,
     literal,
 )
-
-CACHE_ENTRIES = 20_000  # answers; each lives as long as its TTL says
+from mailstead.model.dns import NoRecords, NoSuchName, Trouble
+from mailstead.ops.dns import Found, Resolver
 
 
 class DnsQuestions:
@@ -42,24 +37,14 @@ class DnsQuestions:
 
         Without `ipv6`, AAAA is not asked for. One name may take `seconds`, all servers and repetitions together.
         """
-        try:
-            resolver = dns.asyncresolver.Resolver(configure=not servers)
-        except dns.resolver.NoResolverConfiguration:
-            resolver = dns.asyncresolver.Resolver(configure=False)
-        if servers:
-            resolver.nameservers = list(servers)
-            resolver.port = port
-        resolver.cache = dns.resolver.LRUCache(CACHE_ENTRIES)
-        resolver.lifetime = seconds
-        resolver.use_edns(0, 0, 1232)
-        self._resolver = resolver
-        self.servers = tuple(str(server) for server in resolver.nameservers)
+        self._resolver = Resolver(servers, port, seconds=seconds)
+        self.servers = self._resolver.servers
         self._types = (dns.rdatatype.AAAA, dns.rdatatype.A) if ipv6 else (dns.rdatatype.A,)
 
     async def exchanges(self, domain: str) -> MxAnswer:
         """The MX records of a domain."""
         answer = await self._ask(domain, dns.rdatatype.MX)
-        if not isinstance(answer, list):
+        if not isinstance(answer, tuple):
             return answer
         records = [r for r in answer if isinstance(r, MX)]
         return Exchanges(tuple((r.preference, r.exchange.to_text(omit_final_dot=True).rstrip(".")) for r in records))
@@ -67,7 +52,7 @@ class DnsQuestions:
     async def addresses(self, host: str) -> AddressAnswer:
         """A and AAAA of a host; one family that answers is enough."""
         answers = await asyncio.gather(*(self._ask(host, kind) for kind in self._types))
-        literals = [r.address for answer in answers if isinstance(answer, list) for r in answer if isinstance(r, A | AAAA)]
+        literals = [r.address for answer in answers if isinstance(answer, tuple) for r in answer if isinstance(r, A | AAAA)]
         if literals:
             return Addresses(tuple(literals))
         troubles = [answer for answer in answers if isinstance(answer, Trouble)]
@@ -75,22 +60,12 @@ class DnsQuestions:
             return troubles[0]
         return next((a for a in answers if isinstance(a, NoRecords | NoSuchName)), NoRecords())
 
-    async def _ask(self, name: str, kind: dns.rdatatype.RdataType) -> list[object] | NoRecords | NoSuchName | Trouble:
+    async def _ask(self, name: str, kind: dns.rdatatype.RdataType) -> Found:
         try:
             absolute = dns.name.from_unicode(name, dns.name.root)
         except (dns.exception.DNSException, UnicodeError):  # a label too long, empty, …: such a name cannot exist
             return NoSuchName()
-        try:
-            answer = await self._resolver.resolve(absolute, kind, raise_on_no_answer=False, search=False)
-        except dns.resolver.NXDOMAIN:
-            return NoSuchName()
-        except dns.resolver.LifetimeTimeout:
-            return Trouble("no answer in time")
-        except dns.resolver.NoNameservers as error:  # SERVFAIL, REFUSED, or no server can be reached
-            return Trouble(str(error.msg or "no server answered")[:200])
-        except (dns.exception.DNSException, OSError) as error:
-            return Trouble(type(error).__name__)
-        return list(answer.rrset) if answer.rrset else NoRecords()
+        return await self._resolver.records(absolute, kind)
 
 
 class Router:

@@ -7,28 +7,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
+from mailstead.model.dns import NoRecords, NoSuchName, Trouble
+
 MAX_HOSTS = 10  # of one domain that are considered
 MAX_ADDRESSES = 16  # of one domain that are considered
 
 Shuffle = Callable[[list[str]], None]
 """Brings a list into a random order, in place; `random.shuffle` is one."""
-
-
-@dataclass(frozen=True, slots=True)
-class NoRecords:
-    """The name exists, without records of the type asked for."""
-
-
-@dataclass(frozen=True, slots=True)
-class NoSuchName:
-    """The name does not exist (NXDOMAIN), or cannot."""
-
-
-@dataclass(frozen=True, slots=True)
-class Trouble:
-    """No answer worth the name: SERVFAIL, a timeout, nonsense. Temporary."""
-
-    detail: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from mailstead.model.failure import Failure
 from mailstead.ops.authentication import Authenticator
 from mailstead.ops.connection import Connection
 from mailstead.ops.database import service_database
+from mailstead.ops.dns import Resolver
 from mailstead.ops.events import service_bus
 from mailstead.ops.lifecycle import Runtime
 from mailstead.ops.listener import Listener, serve
@@ -23,8 +24,11 @@ from mailstead.store.sieve_scripts import SieveScripts
 from mailstead.wire import sieve
 from smtp_in import replies
 from smtp_in.accept import Acceptor
+from smtp_in.checks.checker import Checker
+from smtp_in.checks.verdict import Rules
 from smtp_in.content import Budget, ContentLimits
 from smtp_in.filtering import Filter
+from smtp_in.gate import Gate
 from smtp_in.handler import Handler, Limits
 from smtp_in.managesieve.replies import FULL
 from smtp_in.managesieve.server import Backend, serve_session
@@ -89,7 +93,8 @@ async def open_ports(
         filters = _filter(settings, scripts, recipients, metrics)
         stack.callback(filters.close)
         placer = Placer(committer, recipients, filters, mailboxes.create)
-        acceptor = Acceptor(placer, budget, metrics, commit_seconds=settings.smtp_commit_seconds)
+        planners = (await stack.enter_async_context(_gate(settings, directory, metrics)),) if settings.smtp_checks else ()
+        acceptor = Acceptor(placer, budget, metrics, planners=planners, commit_seconds=settings.smtp_commit_seconds)
         await stack.enter_async_context(acceptor)
         handler = _handlers(settings, runtime, directory, recipients, authenticator, acceptor, budget, metrics)
         mx = await stack.enter_async_context(_listen(runtime, settings, handler("mx", Role.MX), settings.smtp_port))
@@ -158,6 +163,21 @@ def _handlers(
         )
 
     return handler
+
+
+@asynccontextmanager
+async def _gate(settings: Settings, directory: Directory, metrics: Metrics) -> AsyncIterator[Gate]:
+    checker = Checker(
+        Resolver(settings.dns_servers, settings.dns_port, seconds=settings.dns_seconds),
+        host=settings.hostname,
+        seconds=settings.smtp_check_seconds,
+        threads=settings.smtp_check_threads,
+        observe=metrics.check,
+    )
+    try:
+        yield Gate(checker, Rules(settings.smtp_dmarc), directory, settings.smtp_trusted_networks, metrics)
+    finally:
+        await checker.close()
 
 
 def _rules(settings: Settings) -> MailboxRules:

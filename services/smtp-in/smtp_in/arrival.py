@@ -21,6 +21,7 @@ class Arrival:
     transaction: Transaction
     content: bytes | bytearray
     account: AuthenticatedAccount | None  # who submitted it; None for mail from outside
+    findings: bytes = b""  # header lines that tell what the checks have found
 
     @property
     def trace_id(self) -> str:
@@ -37,7 +38,7 @@ class TurnedAway(Refused):
 
 def prefix_of(arrival: Arrival, address: str, date: str) -> bytes:
     """Our own header lines above the copy for the recipient that the client wrote as `address`."""
-    return return_path(arrival.transaction.sender.path) + received(arrival.hop, address, date)
+    return return_path(arrival.transaction.sender.path) + arrival.findings + received(arrival.hop, address, date)
 
 
 Planner = Callable[[Arrival, Parsed, datetime], Awaitable[Arrival]]

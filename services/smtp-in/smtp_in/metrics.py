@@ -51,6 +51,15 @@ class Metrics:
         self._managing_logins = Counter(
             "mailstead_managesieve_logins", "Attempts to log in, by outcome", ["outcome"], registry=registry
         )
+        self._checks = Counter(
+            "mailstead_smtp_checks", "Checks of messages from outside, by outcome", ["check", "outcome"], registry=registry
+        )
+        self._check_seconds = Histogram(
+            "mailstead_smtp_check_seconds", "Time taken by such a check", ["check"], buckets=SECONDS, registry=registry
+        )
+        self._verdicts = Counter(
+            "mailstead_smtp_verdicts", "What became of messages that were checked", ["fate"], registry=registry
+        )
         held = Gauge("mailstead_smtp_content_octets", "Octets of messages held in memory", registry=registry)
         held.set_function(lambda: budget.held)
         self._command_counters: dict[tuple[str, str], Counter] = {}
@@ -89,6 +98,15 @@ class Metrics:
 
     def managing_login(self, outcome: str) -> None:
         self._managing_logins.labels(outcome).inc()
+
+    def check(self, name: str, outcome: str, seconds: float) -> None:
+        """A check is done; names and outcomes are those of RFC 8601."""
+        self._checks.labels(name, outcome).inc()
+        self._check_seconds.labels(name).observe(seconds)
+
+    def verdict(self, fate: str) -> None:
+        """`keep`, `junk`, `defer` or `refuse`."""
+        self._verdicts.labels(fate).inc()
 
     def batch(self, messages: int, seconds: float) -> None:
         """The store's report of a committed batch."""

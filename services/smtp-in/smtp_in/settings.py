@@ -5,12 +5,13 @@ from typing import Literal
 
 from pydantic import Field
 
-from mailstead.ops.settings import LoginSettings, Networks, Port, ServiceSettings, SieveSettings
+from mailstead.ops.settings import DnsSettings, LoginSettings, Networks, Port, ServiceSettings, SieveSettings
 
 MEBIBYTE = 1024 * 1024
+UNCHECKED = ("127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7", "fe80::/10")
 
 
-class Settings(ServiceSettings, LoginSettings, SieveSettings):
+class Settings(ServiceSettings, DnsSettings, LoginSettings, SieveSettings):
     """Ports, limits and times of SMTP ingress. A port of 0 picks a free one."""
 
     smtp_port: Port = Field(default=2525, description="Mail exchanger: mail from anybody for our own domains")
@@ -61,6 +62,23 @@ class Settings(ServiceSettings, LoginSettings, SieveSettings):
     smtp_commit_seconds: float = Field(default=60, ge=1, description="How long the store may take for a message before a 451")
     smtp_postmaster: str | None = Field(
         default=None, description="Who gets mail for <postmaster> without a domain; unset: postmaster at the host name"
+    )
+    smtp_checks: bool = Field(
+        default=True, description="Whether SPF, DKIM, DMARC and reverse names of messages from outside are looked at"
+    )
+    smtp_check_seconds: float = Field(
+        default=10, gt=0, le=120, description="How long all checks of a message may take; beyond it mail goes on without them"
+    )
+    smtp_check_threads: int = Field(
+        default=2, ge=1, le=64, description="Large messages whose signatures are verified at the same time at most"
+    )
+    smtp_trusted_networks: Networks = Field(
+        default=tuple(ip_network(network) for network in UNCHECKED),
+        description="Networks, comma-separated, whose mail is not checked: relays and balancers of one's own",
+    )
+    smtp_dmarc: Literal["none", "junk", "reject"] = Field(
+        default="junk",
+        description="The most that is done to a message that fails DMARC, where its domain's policy asks for as much",
     )
     ingest_batch: int = Field(default=64, ge=1, le=1_000, description="Messages that share one transaction at most")
     sieve_max_steps: int = Field(

@@ -31,6 +31,13 @@ def contains(networks: tuple[Network, ...], host: str) -> bool:
     return any(address.version == network.version and address in network for network in networks)
 
 
+def _literal_addresses(value: object) -> object:
+    """`127.0.0.1, ::1` as a tuple of addresses."""
+    if isinstance(value, str):
+        return tuple(str(ip_address(part.strip())) for part in value.split(",") if part.strip())
+    return value
+
+
 Networks = Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_networks)]
 ListenHost = Annotated[str, BeforeValidator(_literal_address)]
 
@@ -86,6 +93,18 @@ class ServiceSettings(BaseSettings):
     def allows_plaintext_auth(self, peer_host: str) -> bool:
         """Whether a password from this address may be accepted on a connection without TLS."""
         return contains(self.plaintext_auth_networks, peer_host)
+
+
+class DnsSettings(BaseSettings):
+    """Where services that ask DNS about strangers do so, beside ServiceSettings."""
+
+    model_config = _FROM_THE_ENVIRONMENT
+
+    dns_servers: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_literal_addresses)] = Field(
+        default=(), description="Addresses of DNS resolvers, comma-separated; none: those of /etc/resolv.conf"
+    )
+    dns_port: int = Field(default=53, ge=1, le=65535, description="Port of those resolvers")
+    dns_seconds: float = Field(default=5, gt=0, le=60, description="Longest time for looking up one name")
 
 
 class LoginSettings(BaseSettings):

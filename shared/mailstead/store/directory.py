@@ -11,6 +11,7 @@ from mailstead.model.address import Address
 from mailstead.store.engine import Database
 from mailstead.store.usage import Usage
 
+JUNK, JUNK_USE = "Junk", "\\Junk"  # RFC 6154
 TAG_SEPARATOR = "+"  # user+tag@domain reaches user@domain (RFC 5233)
 
 
@@ -105,6 +106,13 @@ WHERE a.account_id = $1 AND (
 """
 
 
+_JUNK = """
+SELECT DISTINCT ON (account_id) account_id, name FROM mailboxes
+WHERE account_id = ANY($1::bigint[]) AND (special_use = $2 OR lower(name) = lower($3))
+ORDER BY account_id, special_use IS DISTINCT FROM $2, name
+"""
+
+
 class Directory:
     """Reads, each one statement. Raises Refused(UNAVAILABLE) only."""
 
@@ -147,6 +155,11 @@ class Directory:
         """Whether the account may write as `address`, its tag aside: its own, an alias of it, or one that it was granted."""
         _, untagged, _ = _keys(address)
         return await self._database.fetchrow("may send as", _MAY_SEND_AS, account_id, untagged, address.domain) is not None
+
+    async def junk_mailboxes(self, account_ids: Sequence[int]) -> dict[int, str]:
+        """Where each account has its junk: the mailbox of that special use, or of that name; an account without is left out."""
+        rows = await self._database.fetch("junk mailboxes", _JUNK, list(account_ids), JUNK_USE, JUNK)
+        return {row["account_id"]: row["name"] for row in rows}
 
     async def srs_secrets(self) -> list[bytes]:
         """The keys under which senders are rewritten, newest first."""

@@ -6,8 +6,9 @@ import socket
 import pytest
 
 from delivery.mx import DnsQuestions, Router
-from delivery.route import Addresses, Endpoint, NoRecords, NoSuchName, SmartHost, Trouble, Unroutable
+from delivery.route import Addresses, Endpoint, SmartHost, Unroutable
 from kit.dns import DnsServer
+from mailstead.model.dns import NoRecords, NoSuchName, Trouble
 
 
 def questions(server: DnsServer, *, ipv6: bool = True, seconds: float = 10) -> DnsQuestions:

@@ -11,15 +11,13 @@ from delivery.route import (
     Endpoint,
     Exchanges,
     MxAnswer,
-    NoRecords,
-    NoSuchName,
     SmartHost,
-    Trouble,
     Unroutable,
     endpoints_of,
     hosts_of,
     literal,
 )
+from mailstead.model.dns import NoRecords, NoSuchName, Trouble
 
 OWN = frozenset({"mx.own.test"})
 

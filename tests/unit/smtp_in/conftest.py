@@ -10,6 +10,7 @@ import asyncpg
 import pytest
 
 from kit.certificates import TestAuthority
+from kit.dns import dns_process, dns_server
 from kit.postgres import DatabaseUrls
 from mailstead.model.address import Address
 from mailstead.ops.authentication import Authenticator
@@ -29,6 +30,8 @@ from smtp_in.metrics import Metrics
 from smtp_in.placing import Committer
 from smtp_in.settings import Settings
 from unit.smtp_in.conversing import Client
+
+__all__ = ["dns_process", "dns_server"]
 
 PASSWORD = "correct horse"
 ALIASES = {

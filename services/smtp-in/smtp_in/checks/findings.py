@@ -1,0 +1,83 @@
+"""What the checks of one message have found, as one value, and as the header fields that tell it (RFC 8601)."""
+
+import re
+from dataclasses import dataclass
+
+from smtp_in.checks import dmarc, iprev
+from smtp_in.checks.dkim.verify import DkimResult
+from smtp_in.checks.spf.check_host import SpfResult
+
+MAX_VALUE = 250  # characters of what others have written that are repeated
+
+_PLAIN = re.compile(r"[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~.@:]+")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who the message says it is from: all of it is unchecked."""
+
+    client: str
+    hello: str
+    sender: str  # the reverse-path, empty for <>
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """Results are None where a check was not done; a check that could not be done in time is a temperror."""
+
+    identity: Identity
+    iprev: "iprev.IprevResult | None" = None
+    spf: SpfResult | None = None
+    dkim: tuple[DkimResult, ...] = ()
+    dmarc: "dmarc.DmarcResult | None" = None
+
+
+def authentication_results(host: str, found: Findings) -> bytes:
+    """The Authentication-Results field, CRLF-ended; `host` is our authserv-id."""
+    results = [*_iprev(found), *_spf(found), *_dkim(found), *_dmarc(found)]
+    return "".join([f"Authentication-Results: {host};", ";".join(f"\r\n\t{r}" for r in results or ["none"]), "\r\n"]).encode()
+
+
+def _iprev(found: Findings) -> list[str]:
+    if found.iprev is None:
+        return []
+    name = f" ({found.iprev.name})" if _PLAIN.fullmatch(found.iprev.name) else ""
+    return [f"iprev={found.iprev.outcome.value}{name} policy.iprev={_value(found.identity.client)}"]
+
+
+def _spf(found: Findings) -> list[str]:
+    if found.spf is None:
+        return []
+    identity = found.identity
+    about = f"smtp.mailfrom={_value(identity.sender)}" if identity.sender else f"smtp.helo={_value(identity.hello)}"
+    return [f"spf={found.spf.outcome.value} {about}"]
+
+
+def _dkim(found: Findings) -> list[str]:
+    if not found.dkim:
+        return ["dkim=none"]
+    lines: list[str] = []
+    for result in found.dkim:
+        reason = f' reason="{_quoted(result.reason)}"' if result.reason else ""
+        about = (("d", result.domain), ("s", result.selector), ("a", result.algorithm), ("b", result.value))
+        lines.append(f"dkim={result.outcome.value}{reason}" + "".join(f" header.{n}={_value(v)}" for n, v in about if v))
+    return lines
+
+
+def _dmarc(found: Findings) -> list[str]:
+    if found.dmarc is None:
+        return []
+    policy = "" if found.dmarc.outcome is dmarc.Outcome.NONE else f" policy.dmarc={found.dmarc.policy.value}"
+    about = f" header.from={_value(found.dmarc.domain)}" if found.dmarc.domain else ""
+    return [f"dmarc={found.dmarc.outcome.value}{policy}{about}"]
+
+
+def _value(text: str) -> str:
+    """A pvalue (RFC 8601 §2.2): no stranger writes a line of his own through it."""
+    text = text[:MAX_VALUE]
+    return text if _PLAIN.fullmatch(text) else f'"{_quoted(text)}"'
+
+
+def _quoted(text: str) -> str:
+    return _CONTROL.sub("?", text)[:MAX_VALUE].replace("\\", "\\\\").replace('"', '\\"')

@@ -53,7 +53,8 @@ def capabilities(session: Session) -> str:
     """What is true now."""
     if not isinstance(session.state, NotAuthenticated):
         limit = session.backend.settings.imap_max_message
-        return " ".join((*ALWAYS, *LOGGED_IN, f"APPENDLIMIT={limit}"))  # RFC 7889
+        compress = () if session.connection.compressed else ("COMPRESS=DEFLATE",)  # RFC 4978 §3
+        return " ".join((*ALWAYS, *LOGGED_IN, *compress, f"APPENDLIMIT={limit}"))  # RFC 7889
     words = list(ALWAYS)
     if session.connection.tls_offered:
         words.append("STARTTLS")

@@ -91,6 +91,7 @@ TRANSITIONS: dict[tuple[type[State], Event], type[State]] = {
 _ANYWHERE: frozenset[type[ask.Request]] = frozenset({ask.Capability, ask.Noop, ask.Logout, ask.Id})
 _LOGGED_IN: frozenset[type[ask.Request]] = _ANYWHERE | {
     ask.Append,
+    ask.Compress,
     ask.Create,
     ask.Delete,
     ask.Enable,

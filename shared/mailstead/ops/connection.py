@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Callable
 from typing import cast
 
+from mailstead.ops.deflate import Deflate
 from mailstead.ops.tls import ServerContext, TlsFiles
 
 MAX_UNREAD = 64 * 1024  # octets
@@ -39,6 +40,7 @@ class Connection(asyncio.Protocol):
 
     __slots__ = (
         "_closed",
+        "_deflate",
         "_eof",
         "_files",
         "_gone",
@@ -82,6 +84,7 @@ class Connection(asyncio.Protocol):
         self._made = made
         self._files = files
         self._closed: asyncio.Future[None] | None = None
+        self._deflate: Deflate | None = None
         self._transport: asyncio.Transport
         self._unread: list[bytes] = []
         self._unread_size = 0
@@ -103,18 +106,22 @@ class Connection(asyncio.Protocol):
 
         Raises IdleTimeout after `idle_timeout` seconds of silence.
         """
-        while not self._unread and not self._eof:
-            await self._wait_readable()
-        return self._take()
+        while True:
+            while not self._readable:
+                await self._wait_readable()
+            if (data := self._take()) or self._eof:
+                return data
 
     async def read_or_wake(self) -> bytes | None:
         """As `read`; or None, as soon as nothing is unread and `wake()` was called or draining began since the last None."""
-        while not self._unread and not self._eof and not self._waking:
-            await self._wait_readable()
-        if not self._unread and not self._eof:
-            self._waking = False
-            return None
-        return self._take()
+        while True:
+            while not self._readable and not self._waking:
+                await self._wait_readable()
+            if not self._readable:
+                self._waking = False
+                return None
+            if (data := self._take()) or self._eof:
+                return data
 
     def wake(self) -> None:
         """Make `read_or_wake` return: something other than input wants the session's attention. Calls are not counted."""
@@ -125,7 +132,7 @@ class Connection(asyncio.Protocol):
         """Send, and wait while the peer is behind. Raises Disconnected, or SlowReader (see there)."""
         if self._gone:
             raise Disconnected
-        self._transport.write(data)
+        self._transport.write(data if self._deflate is None else self._deflate.deflate(data))
         if self._writer is not None:
             self._watch_writing()
             await self._writer
@@ -159,6 +166,14 @@ class Connection(asyncio.Protocol):
         self._transport = secured
         self._transport.set_write_buffer_limits(HIGH_WATER, LOW_WATER)
         self.tls = True
+
+    @property
+    def compressed(self) -> bool:
+        return self._deflate is not None
+
+    def compress(self) -> None:
+        """From here on both sides speak DEFLATE (RFC 4978). Call it after the reply that grants it was written."""
+        self._deflate = Deflate()
 
     def cipher(self) -> tuple[str, str] | None:
         """TLS version and cipher suite, for trace fields and logs; None in the clear."""
@@ -241,14 +256,21 @@ class Connection(asyncio.Protocol):
 
     # ---- reading
 
+    @property
+    def _readable(self) -> bool:
+        return bool(self._unread) or self._eof or (self._deflate is not None and self._deflate.has_more)
+
     def _take(self) -> bytes:
+        """What is unread; of what is compressed, a bounded part, which may be nothing. Raises deflate.Broken."""
+        if self._deflate is not None and self._deflate.has_more:
+            return self._deflate.inflate(b"")
         data = self._unread[0] if len(self._unread) == 1 else b"".join(self._unread)
         self._unread.clear()
         self._unread_size = 0
         if self._paused_reading and not self._gone:
             self._paused_reading = False
             self._transport.resume_reading()
-        return data
+        return data if self._deflate is None else self._deflate.inflate(data)
 
     async def _wait_readable(self) -> None:
         """Until something may have come. One timer serves many reads: it is not moved at each, but looks when it fires."""

@@ -97,7 +97,7 @@ class Client:
     """A connection that is logged in and has INBOX selected; answers are octets as they came."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._reader = reader
+        self.reader = reader
         self.writer = writer
         self._tags = count(1)
 
@@ -107,7 +107,7 @@ class Client:
         self.writer.write(tag + command + b"\r\n")
         said = b""
         async with asyncio.timeout(20):
-            while more := await self._reader.read(1 << 20):
+            while more := await self.reader.read(1 << 20):
                 said += more
                 last = said.removesuffix(b"\r\n").rpartition(b"\r\n")[2]
                 if said.endswith(b"\r\n") and last.startswith(tag):

@@ -10,6 +10,7 @@ from typing import Any
 from imap.commands.authenticate import authenticate
 from imap.commands.capability import capability
 from imap.commands.close import close, unselect
+from imap.commands.compress import compress
 from imap.commands.copy import copy
 from imap.commands.create import create
 from imap.commands.delete import delete
@@ -47,6 +48,7 @@ HANDLERS: dict[type[ask.Request], Handler] = {
     ask.Capability: capability,
     ask.Check: check,
     ask.Close: close,
+    ask.Compress: compress,
     ask.Copy: copy,
     ask.Create: create,
     ask.Delete: delete,

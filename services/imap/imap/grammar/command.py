@@ -171,6 +171,11 @@ def _named(make: Callable[[str], ask.Request]) -> Callable[[Scanner], ask.Reques
     return parser
 
 
+def _compress(scanner: Scanner) -> ask.Request:
+    scanner.expect(b" ")
+    return ask.Compress(word(scanner))
+
+
 def _quota_root(scanner: Scanner) -> ask.Request:
     scanner.expect(b" ")
     return ask.GetQuota(text_of(astring(scanner)))
@@ -278,6 +283,7 @@ _PARSERS: dict[str, Callable[[Scanner], ask.Request]] = {
     "CAPABILITY": _bare(ask.Capability()),
     "CHECK": _bare(ask.Check()),
     "CLOSE": _bare(ask.Close()),
+    "COMPRESS": _compress,
     "COPY": _transfer(ask.Copy, False),
     "CREATE": _create,
     "DELETE": _named(ask.Delete),

@@ -322,6 +322,13 @@ class GetQuotaRoot:
 
 
 @dataclass(frozen=True, slots=True)
+class Compress:
+    """RFC 4978; the mechanism in upper case."""
+
+    mechanism: str
+
+
+@dataclass(frozen=True, slots=True)
 class Idle:
     pass
 
@@ -332,6 +339,7 @@ Request = (
     | Capability
     | Check
     | Close
+    | Compress
     | Copy
     | Create
     | Delete

@@ -1,8 +1,8 @@
 """Scripts of recipients, run between parsing and the transaction: copies become what each owner's script makes of them.
 
 Each account's script runs at most once for a message, however many of its recipients lead there; a redirect to another account
-here runs that one's script in turn. Nothing is written: what a plan needs to be new is a mark of the delivery, and decided by the
-transaction (promise P3). A script that fails, for whatever reason, keeps the message.
+here runs that one's script in turn, up to a number. Nothing is written: what a plan needs to be new is a mark of the delivery,
+and decided by the transaction (promise P3). A script that fails, for whatever reason, keeps the message.
 """
 
 import asyncio
@@ -38,6 +38,7 @@ from smtp_in.sieve.planner import make_plan
 from smtp_in.targets import Copy, Placement, Relay, Target, Unreached
 
 IN_THREAD = 256 * 1024  # octets of a body; looking through more would hold up the loop
+MAX_FOLLOWED = 20  # accounts that redirects lead to from others here and whose scripts run too, for one message
 MAX_REFUSAL_LINES = 20
 MAX_REFUSAL_LINE = 400  # characters
 DELIVERED_TO = b"delivered-to"
@@ -80,6 +81,7 @@ class _Work:
     ready: dict[int, Ready]
     mailboxes: dict[int, frozenset[str]] = field(default_factory=dict)
     served: set[int] = field(default_factory=set)  # accounts whose script has run
+    followed: int = 0  # how many of them a redirect led to
     refused: dict[int, Reply] = field(default_factory=dict)  # by those among them that do not want it
     answers: list[tuple[Recipient, Answer | Refusal]] = field(default_factory=list)
     marks: list[Mark] = field(default_factory=list)
@@ -117,16 +119,19 @@ class Filter:
 
     async def _target(self, work: _Work, target: Target) -> Target:
         placements: list[Placement] = []
-        pending = deque((placement, target.address) for placement in target.placements)
+        pending = deque((placement, target.address, False) for placement in target.placements)
         while pending:
-            placement, address = pending.popleft()
+            placement, address, is_redirected = pending.popleft()
             if not isinstance(placement, Copy) or placement.recipient.account_id not in work.ready:
                 placements.append(placement)
+            elif is_redirected and work.followed >= MAX_FOLLOWED:
+                placements.append(placement)  # scripts that redirect to each other must not multiply a message without end
             elif placement.recipient.account_id not in work.served:
                 work.served.add(placement.recipient.account_id)
+                work.followed += is_redirected
                 made, redirected = await self._copy(work, placement, target, address)
                 placements += made
-                pending.extend(redirected)
+                pending.extend((further, to, True) for further, to in redirected)
                 await asyncio.sleep(0)  # of many recipients, each with a script, others have their turn between them
             elif (why := work.refused.get(placement.recipient.account_id)) is not None:
                 placements.append(Unreached(placement.recipient.address if target.is_expanded else target.address, why))

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from kit.certificates import TestAuthority
+from smtp_in import filtering
 from smtp_in.filtering import Filter, refusal_reply
 from smtp_in.replies import Reply
 from smtp_in.scripts import Scripts
@@ -156,6 +157,16 @@ async def test_redirected_within_the_house_scripts_run_once_each(serve: Serve) -
     assert await filed(served, "bob") == [("Archive", 0, [])]
     assert await filed(served, "postmaster") == [("INBOX", 0, [])]
     assert await queued(served) == []
+
+
+async def test_redirects_within_the_house_are_followed_so_far(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where they are not followed any more, the message is kept."""
+    monkeypatch.setattr(filtering, "MAX_FOLLOWED", 1)
+    served = await serve()
+    for user, next_user in (("alice", "bob"), ("bob", "postmaster"), ("postmaster", "alice")):
+        await activate(served, user, f'redirect "{next_user}@a.test";')
+    await send(served, "alice")
+    assert [len(await served.inbox(user)) for user in ("alice", "bob", "postmaster")] == [0, 0, 1]
 
 
 async def test_a_redirect_that_leads_nowhere_keeps(serve: Serve) -> None:

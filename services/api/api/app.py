@@ -14,7 +14,7 @@ from api.deps import Backend
 from api.errors import on_http, on_invalid, on_refused, on_unexpected
 from api.metrics import ApiMetrics
 from api.middleware import Outermost
-from api.routers import accounts, aliases, domains, queue, server, sieve_scripts, signing_keys
+from api.routers import accounts, aliases, app_passwords, domains, queue, server, sieve_scripts, signing_keys
 from api.server import serve_http
 from api.settings import ApiSettings
 from mailstead.model.failure import Refused
@@ -22,6 +22,7 @@ from mailstead.ops.database import service_database
 from mailstead.ops.events import service_bus
 from mailstead.ops.lifecycle import Runtime
 from mailstead.store.aliases import Aliases
+from mailstead.store.app_passwords import AppPasswords
 from mailstead.store.passwords import Passwords
 from mailstead.store.provisioning import Provisioning
 from mailstead.store.queue_view import QueueView
@@ -56,7 +57,7 @@ def create_app(backend: Backend) -> FastAPI:
         },
     )
     app.state.backend = backend
-    for module in (domains, signing_keys, accounts, sieve_scripts, aliases, queue, server):
+    for module in (domains, signing_keys, accounts, app_passwords, sieve_scripts, aliases, queue, server):
         app.include_router(module.router)
     return app
 
@@ -72,7 +73,19 @@ async def api(settings: ApiSettings, runtime: Runtime) -> AsyncIterator[None]:
         scripts = SieveScripts(db, max_scripts=settings.sieve_max_scripts)
         limits = Limits(octets=settings.sieve_max_script_octets, redirects=settings.sieve_max_redirects)
         app = create_app(
-            Backend(db, bus, Provisioning(db), Aliases(db), SigningKeys(db), QueueView(db), passwords, scripts, limits)
+            Backend(
+                db,
+                bus,
+                Provisioning(db),
+                Aliases(db),
+                SigningKeys(db),
+                QueueView(db),
+                passwords,
+                AppPasswords(db),
+                settings.api_password_strength,
+                scripts,
+                limits,
+            )
         )
         guarded = Outermost(app, ApiMetrics.register(runtime.registry), settings.api_max_body)
         await stack.enter_async_context(serve_http(guarded, settings, runtime))

@@ -16,6 +16,7 @@ from mailstead.model.api_key import MAX_KEY, fingerprint
 from mailstead.model.failure import Failure, Refused
 from mailstead.ops.logging import get_logger
 from mailstead.store.aliases import Aliases
+from mailstead.store.app_passwords import AppPasswords
 from mailstead.store.engine import Database
 from mailstead.store.passwords import Passwords
 from mailstead.store.provisioning import Provisioning
@@ -38,6 +39,8 @@ class Backend:
     signing_keys: SigningKeys
     queue: QueueView
     passwords: Passwords
+    app_passwords: AppPasswords
+    password_strength: int  # of 4, see `password_policy.py`
     scripts: SieveScripts
     script_limits: Limits
 

@@ -28,6 +28,7 @@ STATUS: dict[Failure, tuple[HTTPStatus, str]] = {
     Failure.UNAVAILABLE: (HTTPStatus.SERVICE_UNAVAILABLE, "This cannot be done now. Try again later."),
     Failure.BUSY: (HTTPStatus.SERVICE_UNAVAILABLE, "Too busy. Try again later."),
     Failure.BAD_CREDENTIALS: (HTTPStatus.UNAUTHORIZED, "The API key is missing, unknown or expired."),
+    Failure.EASILY_GUESSED: (HTTPStatus.UNPROCESSABLE_ENTITY, "This password is too easily guessed."),
     Failure.LOCKED_OUT: (HTTPStatus.TOO_MANY_REQUESTS, "Too many failed log-ins. Try again later."),
     Failure.ENCRYPTION_REQUIRED: (HTTPStatus.FORBIDDEN, "This needs an encrypted connection."),
     Failure.NO_SUCH_ACCOUNT: (HTTPStatus.NOT_FOUND, "There is no such account."),

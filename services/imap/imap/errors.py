@@ -13,6 +13,7 @@ REPLIES: dict[Failure, Reply] = {
     Failure.UNAVAILABLE: UNEXPECTED,
     Failure.BUSY: no("too busy, try again later", "UNAVAILABLE"),
     Failure.BAD_CREDENTIALS: no("authentication failed", "AUTHENTICATIONFAILED"),
+    Failure.EASILY_GUESSED: UNEXPECTED,
     Failure.LOCKED_OUT: no("too many failed log-ins, try again later", "LIMIT"),  # RFC 5530 §3
     Failure.ENCRYPTION_REQUIRED: no("encryption is required: use STARTTLS first", "PRIVACYREQUIRED"),
     Failure.NO_SUCH_ACCOUNT: no("authentication failed", "AUTHENTICATIONFAILED"),

@@ -140,6 +140,7 @@ FAILURES: dict[Failure, Reply] = {
     Failure.UNAVAILABLE: TRY_LATER,
     Failure.BUSY: Reply(451, "4.3.2", "Busy, try again later"),
     Failure.BAD_CREDENTIALS: Reply(535, "5.7.8", "Credentials not valid"),
+    Failure.EASILY_GUESSED: TRY_LATER,
     Failure.LOCKED_OUT: Reply(454, "4.7.0", "Too many failed logins, try again later"),  # RFC 4954 §6
     Failure.ENCRYPTION_REQUIRED: AUTH_NEEDS_TLS,
     Failure.NO_SUCH_ACCOUNT: Reply(550, "5.1.1", "No such recipient"),

@@ -13,6 +13,7 @@ class Failure(Enum):
     UNAVAILABLE = "unavailable"  # ours: the database is away, a deadline passed, a bug; always temporary
     BUSY = "busy"  # a protective limit of this process or tenant is reached; temporary
     BAD_CREDENTIALS = "bad credentials"
+    EASILY_GUESSED = "easily guessed"  # a password that was to be set
     LOCKED_OUT = "locked out"  # too many log-ins failed; temporary, and whether there is such an account is not told
     ENCRYPTION_REQUIRED = "encryption required"
     NO_SUCH_ACCOUNT = "no such account"

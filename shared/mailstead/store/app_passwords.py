@@ -93,15 +93,18 @@ class AppPasswords:
             await _require(connection, account_id)
             return [_row(row) for row in await run(connection, statement)]
 
-    async def revoke(self, account_id: int, app_password_id: int) -> str:
-        """It is refused from now on; the address of its account. Raises Refused(NO_SUCH_ACCOUNT) where either is not there."""
+    async def revoke(self, account_id: int, app_password_id: int) -> tuple[str, bool]:
+        """It is refused from now on; address of its account, and whether that is active.
+
+        Raises Refused(NO_SUCH_ACCOUNT) where either is not there.
+        """
         is_it = (app_passwords.c.account_id == account_id) & (app_passwords.c.app_password_id == app_password_id)
 
-        async def work(connection: Connection) -> str:
-            address = await _require(connection, account_id)
+        async def work(connection: Connection) -> tuple[str, bool]:
+            account = await _require(connection, account_id)
             if not await run(connection, delete(app_passwords).where(is_it).returning(app_passwords.c.app_password_id)):
                 raise Refused(Failure.NO_SUCH_ACCOUNT, f"account {account_id} has no app password {app_password_id}")
-            return address
+            return account
 
         return await self._database.transact("revoke app password", work)
 
@@ -112,11 +115,11 @@ class AppPasswords:
         return bytes(row["secret"])
 
 
-async def _require(connection: Connection, account_id: int) -> str:
-    rows = await run(connection, select(accounts.c.address).where(accounts.c.account_id == account_id))
+async def _require(connection: Connection, account_id: int) -> tuple[str, bool]:
+    rows = await run(connection, select(accounts.c.address, accounts.c.active).where(accounts.c.account_id == account_id))
     if not rows:
         raise Refused(Failure.NO_SUCH_ACCOUNT, f"no account {account_id}")
-    return str(rows[0]["address"])
+    return rows[0]["address"], rows[0]["active"]
 
 
 def _row(row: asyncpg.Record) -> AppPasswordRow:

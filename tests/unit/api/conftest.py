@@ -15,6 +15,7 @@ from kit.postgres import DatabaseUrls
 from mailstead.bus import open_bus
 from mailstead.model.api_key import fingerprint, new_key
 from mailstead.store.aliases import Aliases
+from mailstead.store.app_passwords import AppPasswords
 from mailstead.store.engine import open_database
 from mailstead.store.passwords import Passwords
 from mailstead.store.provisioning import Provisioning
@@ -33,7 +34,17 @@ async def backend(database_urls: DatabaseUrls) -> AsyncIterator[Backend]:
         passwords = Passwords()
         scripts = SieveScripts(db, max_scripts=2)
         yield Backend(
-            db, bus, Provisioning(db), Aliases(db), SigningKeys(db), QueueView(db), passwords, scripts, Limits(octets=2_000)
+            db,
+            bus,
+            Provisioning(db),
+            Aliases(db),
+            SigningKeys(db),
+            QueueView(db),
+            passwords,
+            AppPasswords(db),
+            2,
+            scripts,
+            Limits(octets=2_000),
         )
         passwords.close()
 

@@ -31,6 +31,9 @@ ROUTES: dict[tuple[str, str], Scope | None] = {
     ("GET", "/v1/accounts/{account_id}"): Scope.ACCOUNTS_READ,
     ("PATCH", "/v1/accounts/{account_id}"): Scope.ACCOUNTS_WRITE,
     ("DELETE", "/v1/accounts/{account_id}"): Scope.ACCOUNTS_WRITE,
+    ("GET", "/v1/accounts/{account_id}/app-passwords"): Scope.ACCOUNTS_READ,
+    ("POST", "/v1/accounts/{account_id}/app-passwords"): Scope.ACCOUNTS_WRITE,
+    ("DELETE", "/v1/accounts/{account_id}/app-passwords/{app_password_id}"): Scope.ACCOUNTS_WRITE,
     ("GET", "/v1/accounts/{account_id}/sieve-scripts"): Scope.ACCOUNTS_READ,
     ("GET", "/v1/accounts/{account_id}/sieve-scripts/{name}"): Scope.ACCOUNTS_READ,
     ("PUT", "/v1/accounts/{account_id}/sieve-scripts/{name}"): Scope.ACCOUNTS_WRITE,
@@ -49,7 +52,7 @@ GUARDED = [(method, path, scope) for (method, path), scope in ROUTES.items() if 
 
 
 def concrete(path: str) -> str:
-    return path.format(name="a.test", selector="s1", address="x@a.test", account_id=1, queue_id=ID)
+    return path.format(name="a.test", selector="s1", address="x@a.test", account_id=1, app_password_id=1, queue_id=ID)
 
 
 async def test_the_document_declares_the_scope_of_each_route(backend: Backend) -> None:

@@ -9,6 +9,7 @@ from api.cursor import DEFAULT_LIMIT, Cursor, Limit, decode_cursor, page_of
 from api.deps import Backend, UseBackend, requires
 from api.errors import blame
 from api.openapi import problems
+from api.password_policy import require_strong
 from api.schemas.accounts import AccountIn, AccountOut, AccountPatch
 from api.schemas.common import MAX_ID, DomainName, Page
 from api.scopes import Scope
@@ -16,10 +17,13 @@ from mailstead.events import AccountChanged
 from mailstead.model.address import Address
 from mailstead.model.failure import Failure
 from mailstead.store.provisioning import AccountRow
+from mailstead.wire.sasl import ScramKeys
 
 router = APIRouter(prefix="/v1/accounts", tags=["accounts"])
 
 AccountId = Annotated[int, Path(ge=1, le=MAX_ID)]
+_WEAK = {Failure.EASILY_GUESSED: "This password is too easily guessed."}
+
 OfDomain = Annotated[DomainName | None, Query(description="Only accounts of this domain")]
 
 
@@ -27,7 +31,7 @@ OfDomain = Annotated[DomainName | None, Query(description="Only accounts of this
     "",
     status_code=HTTPStatus.CREATED,
     dependencies=[requires(Scope.ACCOUNTS_WRITE)],
-    responses=problems(Failure.NO_SUCH_DOMAIN, Failure.CONFLICT, with_input=True),
+    responses=problems(Failure.NO_SUCH_DOMAIN, Failure.CONFLICT, Failure.EASILY_GUESSED, with_input=True),
 )
 async def create_account(account: AccountIn, backend: UseBackend, response: Response) -> AccountOut:
     """404 when there is no such domain, 409 when the address is taken."""
@@ -38,8 +42,10 @@ async def create_account(account: AccountIn, backend: UseBackend, response: Resp
     }
     with blame("address", faults):
         await backend.provisioning.domain(address.domain)  # before the work that a hash takes
-        password_hash = await backend.passwords.hash(account.password)
-        row = await backend.provisioning.create_account(address, password_hash, account.quota_bytes, account.quota_messages)
+        password_hash, scram = await _stored(backend, account.password, account.address)
+        row = await backend.provisioning.create_account(
+            address, password_hash, account.quota_bytes, account.quota_messages, scram
+        )
     _announce(backend, row, active=row.active)
     response.headers["Location"] = f"/v1/accounts/{row.account_id}"
     return _account(row)
@@ -65,15 +71,20 @@ async def get_account(account_id: AccountId, backend: UseBackend) -> AccountOut:
 @router.patch(
     "/{account_id}",
     dependencies=[requires(Scope.ACCOUNTS_WRITE)],
-    responses=problems(Failure.NO_SUCH_ACCOUNT, Failure.CONFLICT, with_input=True),
+    responses=problems(Failure.NO_SUCH_ACCOUNT, Failure.CONFLICT, Failure.EASILY_GUESSED, with_input=True),
 )
 async def update_account(account_id: AccountId, patch: AccountPatch, backend: UseBackend) -> AccountOut:
     """Change its password, quota, state, or where its mail goes. The old password is refused from then on."""
     given = patch.model_fields_set
+    password_hash, scram = None, None
+    if "password" in given:
+        account = await backend.provisioning.account(account_id)
+        password_hash, scram = await _stored(backend, patch.password, account.address)
     with blame("keeps_copy", {Failure.CONFLICT: "An account that forwards nowhere keeps what comes."}):
         row = await backend.provisioning.update_account(
             account_id,
-            password_hash=await backend.passwords.hash(patch.password) if "password" in given else None,
+            password_hash=password_hash,
+            scram=scram,
             quota_bytes=patch.quota_bytes if "quota_bytes" in given else None,
             quota_messages=patch.quota_messages if "quota_messages" in given else None,
             active=patch.active if "active" in given else None,
@@ -95,6 +106,13 @@ async def update_account(account_id: AccountId, patch: AccountPatch, backend: Us
 async def delete_account(account_id: AccountId, backend: UseBackend) -> None:
     """The account and all its mail, for good."""
     _announce(backend, await backend.provisioning.delete_account(account_id), active=False)
+
+
+async def _stored(backend: Backend, password: str, address: str) -> tuple[str, ScramKeys]:
+    """What is stored of a password, the keys only if its domain asks for them. Raises Refused(EASILY_GUESSED)."""
+    with blame("password", {Failure.EASILY_GUESSED: "This password is too easily guessed."}):
+        await require_strong(password, address, backend.password_strength)
+    return await backend.passwords.hash(password), await backend.passwords.scram_keys(password)
 
 
 def _announce(backend: Backend, row: AccountRow, *, active: bool) -> None:

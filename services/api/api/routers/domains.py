@@ -52,8 +52,14 @@ async def get_domain(name: Name, backend: UseBackend) -> DomainOut:
     "/{name}", dependencies=[requires(Scope.DOMAINS_WRITE)], responses=problems(Failure.NO_SUCH_DOMAIN, with_input=True)
 )
 async def update_domain(name: Name, patch: DomainPatch, backend: UseBackend) -> DomainOut:
-    """Suspend it, or let it work again."""
-    return _domain(await backend.provisioning.update_domain(name, active=patch.active))
+    """Suspend it, or let it work again; keep SCRAM keys of passwords that are set from now on, or remove all of them."""
+    given = patch.model_fields_set
+    row = await backend.provisioning.update_domain(
+        name,
+        active=patch.active if "active" in given else None,
+        scram=patch.scram if "scram" in given else None,
+    )
+    return _domain(row)
 
 
 @router.delete(
@@ -70,5 +76,10 @@ async def delete_domain(name: Name, backend: UseBackend) -> None:
 
 def _domain(row: DomainRow) -> DomainOut:
     return DomainOut(
-        name=row.name, active=row.active, account_count=row.accounts, alias_of=row.alias_of, created_at=row.created_at
+        name=row.name,
+        active=row.active,
+        scram=row.scram,
+        account_count=row.accounts,
+        alias_of=row.alias_of,
+        created_at=row.created_at,
     )

@@ -95,6 +95,7 @@ REPLIES: dict[Failure, Reply] = {
     Failure.UNAVAILABLE: UNEXPECTED,
     Failure.BUSY: no("Too busy, try again later", Code.TRYLATER),
     Failure.BAD_CREDENTIALS: no("Authentication failed"),
+    Failure.EASILY_GUESSED: UNEXPECTED,
     Failure.LOCKED_OUT: no("Too many failed log-ins, try again later", Code.TRYLATER),
     Failure.ENCRYPTION_REQUIRED: no("Encryption is required: use STARTTLS first", Code.ENCRYPT_NEEDED),
     Failure.NO_SUCH_ACCOUNT: no("There is no such account"),

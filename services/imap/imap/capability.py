@@ -5,6 +5,7 @@ from imap.state import NotAuthenticated
 
 ALWAYS = (
     "IMAP4rev1",  # RFC 3501
+    "IMAP4rev2",  # RFC 9051
     "LITERAL+",  # RFC 7888
     "ID",  # RFC 2971
     "ENABLE",  # RFC 5161

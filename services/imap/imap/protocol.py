@@ -121,6 +121,7 @@ class Protocol:
         "_direct",
         "_left",
         "_mode",
+        "_parenthesis",
         "_refusal",
         "_searched",
         "_segment",
@@ -131,6 +132,7 @@ class Protocol:
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
+        self._parenthesis = False  # one has to follow the message
         self.utf8 = False  # mailbox names are UTF-8 from here on
         self._buffer = bytearray()
         self._appending: tuple[bytes, ask.Append] | None = None  # the APPEND that more messages may follow
@@ -247,6 +249,8 @@ class Protocol:
     def _announce(self, begins: MessageBegins, end: int) -> MessageBegins:
         self._forget(end)
         self._left = begins.size
+        head = begins.request.append if isinstance(begins.request, ask.Replace) else begins.request
+        self._parenthesis = head.in_utf8
         self._mode = _Mode.DECIDING if begins.synchronizing else _Mode.MESSAGE if begins.size else _Mode.TAIL
         return begins
 
@@ -275,6 +279,11 @@ class Protocol:
         return MessageChunk(data)
 
     def _tail(self) -> Event | None:
+        if self._parenthesis and self._buffer:
+            if not self._buffer.startswith(b")"):
+                return self._refuse_rest("expected )")
+            self._forget(1)
+            self._parenthesis = False
         if self._buffer.startswith((b"\r\n", b"\n")):
             self._forget(2 if self._buffer[0] == 13 else 1)
             self._mode = _Mode.LINE
@@ -294,7 +303,8 @@ class Protocol:
         tag, before = self._appending
         size, synchronizing = int(literal[2]), not literal[3]
         try:
-            request = next_append(bytes(self._buffer[: end - len(literal[0])]), before.mailbox)
+            words = bytes(self._buffer[: end - len(literal[0])])
+            request = next_append(words, before.mailbox, utf8=self.utf8)
         except BadSyntax as error:
             return self._refuse_literal(BadCommand(tag, error.text), end, size, synchronizing)
         if size > self.limits.message:

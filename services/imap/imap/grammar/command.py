@@ -68,9 +68,9 @@ def append_head(command: bytes, *, utf8: bool = False) -> tuple[bytes, ask.Appen
     return name, ask.Replace(number, by_uid, head) if verb == "REPLACE" else head
 
 
-def next_append(words: bytes, mailbox_name: str) -> ask.Append:
+def next_append(words: bytes, mailbox_name: str, *, utf8: bool) -> ask.Append:
     """What stands between one message of an APPEND and the next (RFC 3502 §6.3.11). Raises BadSyntax."""
-    scanner = Scanner(words)
+    scanner = Scanner(words, utf8=utf8)
     scanner.expect(b" ")
     return _message_options(scanner, mailbox_name)
 
@@ -90,9 +90,11 @@ def _message_options(scanner: Scanner, target: str) -> ask.Append:
     if scanner.sees(b'"'):
         moment = date_time(scanner)
         scanner.expect(b" ")
+    # RFC 6855 §4, which RFC 9755 has dropped and Python's imaplib, among others, still sends.
+    in_utf8 = scanner.utf8 and scanner.skips(b"UTF8 (")
     if scanner.at != len(scanner.data):
         raise BadSyntax("expected a literal")
-    return ask.Append(target, flags, moment)
+    return ask.Append(target, flags, moment, in_utf8)
 
 
 def _without_message(_scanner: Scanner) -> ask.Request:

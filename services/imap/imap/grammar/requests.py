@@ -296,6 +296,7 @@ class Append:
     mailbox: str
     flags: Flags
     internal_date: datetime | None
+    in_utf8: bool = False  # the literal stands in `UTF8 (…)`
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,7 +114,7 @@ class Replica:
         self.directory, self.mailboxes = Directory(smtp), Mailboxes(imap, lambda _: None)
         self.messages, self.changes = Messages(imap, lambda _: None), Changes(imap)
         self.imap = imap
-        self.maildrops, self.queue = Maildrops(pop3), Queue(queue, lambda _: None)
+        self.maildrops, self.queue = Maildrops(pop3, lambda _: None), Queue(queue, lambda _: None)
         self.inbox = (await self.mailboxes.get(self.account.account_id, "INBOX")).mailbox_id
         return self
 

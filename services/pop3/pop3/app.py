@@ -14,7 +14,8 @@ from mailstead.store.messages import Messages
 from pop3.leases import LeaseKeeper
 from pop3.login import Login
 from pop3.metrics import Pop3Metrics
-from pop3.server import FULL, Backend, serve_session
+from pop3.server import FULL, serve_session
+from pop3.session import Backend
 from pop3.settings import Pop3Settings
 
 
@@ -25,13 +26,13 @@ async def pop3(settings: Pop3Settings, runtime: Runtime) -> AsyncIterator[None]:
         db = await stack.enter_async_context(service_database(settings, runtime))
         bus = await stack.enter_async_context(service_bus(settings, runtime))
         metrics = Pop3Metrics.register(runtime.registry)
-        maildrops = Maildrops(db)
+        maildrops = Maildrops(db, bus.publish)
         keeper = LeaseKeeper(maildrops, runtime.replica, settings.pop3_lease_seconds)
         await stack.enter_async_context(runtime.running(keeper.run(), "maildrop-leases"))
         authenticator = Authenticator(db, settings, runtime.registry)
         stack.callback(authenticator.close)
         login = Login(maildrops, keeper, metrics)
-        backend = Backend(settings, authenticator, login, keeper, Messages(db, bus.publish), metrics)
+        backend = Backend(settings, authenticator, login, keeper, maildrops, Messages(db, bus.publish), metrics)
         await stack.enter_async_context(
             serve_with_tls_twin(
                 runtime,

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import count
 
-from mailstead.model.failure import Failure, Refused
+from mailstead.model.failure import Refused
 from mailstead.ops.logging import get_logger
 from mailstead.store.leases import Lease
 from mailstead.store.maildrop import Maildrops
@@ -46,13 +46,6 @@ class LeaseKeeper:
         hold = Hold(lease, started + self._seconds, on_lost)
         self._held.add(hold)
         return hold
-
-    async def confirm(self, hold: Hold) -> None:
-        """Make sure, now, that the maildrop is ours. Raises Refused(CONFLICT) when it is not."""
-        if not hold.lost:
-            await self._renew(hold)
-        if hold.lost:
-            raise Refused(Failure.CONFLICT, f"{hold.lease.name} is not ours any more")
 
     async def release(self, hold: Hold) -> None:
         """Give the maildrop back. A failure is only logged: the lease then runs out by itself."""

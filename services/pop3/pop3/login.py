@@ -4,7 +4,6 @@ A password is taken only over TLS, or from a network that the deployer trusts. E
 answered, longer each time, and the last one allowed ends the connection.
 """
 
-from array import array
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 
@@ -100,5 +99,5 @@ class Login:
             self._metrics.logins.labels(refused.failure.name.lower()).inc()
             raise
         self._metrics.logins.labels("accepted").inc()
-        view = MaildropView(drop.uidvalidity, array("I", drop.uids), array("Q", drop.sizes))
+        view = MaildropView(drop.uidvalidity, drop.uids, drop.sizes)
         return Opened(Transaction(account.account_id, account.address, drop.mailbox_id, view), hold)

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from mailstead.store.engine import Database
+from mailstead.model.failure import Failure, Refused
+from mailstead.store.engine import Connection, Database
 
 _ACQUIRE = """
 INSERT INTO leases (name, holder, fence, expires_at) VALUES ($1, $2, 1, now() + make_interval(secs => $3))
@@ -18,6 +19,18 @@ class Lease:
     name: str
     holder: str
     fence: int
+
+
+async def hold_fence(connection: Connection, lease: Lease) -> None:
+    """Within a transaction: nobody else takes `lease` before its end. Raises Refused(CONFLICT) when somebody has.
+
+    One that has run out and was not taken since is still good: what the transaction does, it does alone.
+    """
+    row = await connection.fetchrow(
+        "SELECT FROM leases WHERE name = $1 AND holder = $2 AND fence = $3 FOR UPDATE", lease.name, lease.holder, lease.fence
+    )
+    if row is None:
+        raise Refused(Failure.CONFLICT, f"{lease.name} is not ours any more")
 
 
 class Leases:

@@ -58,6 +58,13 @@ class Counters:
         self.deleted += bool(flags & SystemFlag.DELETED)
         self.size += size
 
+    def join(self, other: "Counters") -> None:
+        """Both together."""
+        self.messages += other.messages
+        self.unseen += other.unseen
+        self.deleted += other.deleted
+        self.size += other.size
+
 
 def check_name(name: str) -> str:
     """The canonical form of a mailbox name (INBOX in capitals). Raises Refused(INVALID_NAME)."""

@@ -44,19 +44,19 @@ class Account:
 
     async def empty(self) -> None:
         """Expunge all of the INBOX, as an IMAP session would."""
-        drop = await Maildrops(self.owner).open(self.account_id)
+        drop = await Maildrops(self.owner, lambda _: None).open(self.account_id)
         messages = Messages(self.owner, lambda _: None)
-        await messages.expunge(self.account_id, drop.mailbox_id, drop.uids, only_deleted=False, actor="test")
+        await messages.expunge(self.account_id, drop.mailbox_id, list(drop.uids), only_deleted=False, actor="test")
 
     async def expunge(self, uid: int) -> None:
         """Expunge one message, as an IMAP session would."""
-        drop = await Maildrops(self.owner).open(self.account_id)
+        drop = await Maildrops(self.owner, lambda _: None).open(self.account_id)
         messages = Messages(self.owner, lambda _: None)
         await messages.expunge(self.account_id, drop.mailbox_id, [uid], only_deleted=False, actor="test")
 
     async def uids(self) -> list[int]:
         """What is in the INBOX now."""
-        return list((await Maildrops(self.owner).open(self.account_id)).uids)
+        return list((await Maildrops(self.owner, lambda _: None).open(self.account_id)).uids)
 
     def variables(self) -> dict[str, str]:
         """For transcripts."""

@@ -78,6 +78,8 @@ def is_due(message: MessageView, sender: str, own: set[str]) -> bool:
         return False
     if any(_word(raw) in _BULK for raw in message.raw(b"precedence")):
         return False
+    if any(_word(raw) == b"yes" for raw in message.raw(b"x-spam-flag")):
+        return False  # who is named as its sender has most likely not sent it
     if any(word in (b"all", b"oof", b"autoreply") for raw in message.raw(b"x-auto-response-suppress") for word in _words(raw)):
         return False
     return any(address in own for raw in _addressed(message) for address in _spellings(raw))

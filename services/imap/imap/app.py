@@ -18,6 +18,7 @@ from mailstead.store.changes import Changes
 from mailstead.store.ingest import Ingest
 from mailstead.store.mailboxes import Mailboxes
 from mailstead.store.messages import Messages
+from mailstead.store.metadata import Metadata
 from mailstead.store.search import Search
 from mailstead.store.usage import usage_of
 
@@ -41,6 +42,7 @@ async def imap(settings: ImapSettings, runtime: Runtime) -> AsyncIterator[None]:
             messages=Messages(db, bus.publish),
             changes=changes,
             usage=partial(usage_of, db),
+            metadata=Metadata(db),
             search=Search(db),
             ingest=ingest,
             watcher=watcher,

@@ -26,6 +26,7 @@ from mailstead.store.flag_changes import FlagRow, StoreResult
 from mailstead.store.ingest import Ingest
 from mailstead.store.mailboxes import Mailboxes, Opened
 from mailstead.store.messages import Messages
+from mailstead.store.metadata import Metadata
 from mailstead.store.search import Search
 from mailstead.store.usage import Usage
 
@@ -63,6 +64,7 @@ class Backend:
     messages: Messages
     changes: Changes
     usage: Callable[[int], Awaitable[Usage]]
+    metadata: Metadata
     search: Search
     ingest: Ingest
     watcher: Watcher

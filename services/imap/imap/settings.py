@@ -53,3 +53,6 @@ class ImapSettings(ServiceSettings, LoginSettings):
     imap_append_budget: int = Field(
         default=512 * 1024 * 1024, ge=1024, description="Octets of messages that this replica holds while they are being appended"
     )
+    imap_max_metadata: int = Field(
+        default=16_384, ge=1024, le=1024 * 1024, description="Octets of one annotation that SETMETADATA takes"
+    )

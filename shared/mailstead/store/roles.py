@@ -93,6 +93,8 @@ ROLES: tuple[Role, ...] = (
             "search_texts": "SELECT",
             "search_pending": "SELECT",
             "subscriptions": "SELECT, INSERT, UPDATE, DELETE",
+            "account_metadata": "SELECT, INSERT, UPDATE, DELETE",
+            "mailbox_metadata": "SELECT, INSERT, UPDATE, DELETE",
         },
     ),
     _role(

@@ -24,6 +24,7 @@ from imap.commands.list import list_
 from imap.commands.login import login
 from imap.commands.logout import logout
 from imap.commands.lsub import lsub
+from imap.commands.metadata import get_metadata, set_metadata
 from imap.commands.move import move
 from imap.commands.namespace import namespace
 from imap.commands.noop import check, noop
@@ -55,6 +56,7 @@ HANDLERS: dict[type[ask.Request], Handler] = {
     ask.Enable: enable,
     ask.Expunge: expunge,
     ask.Fetch: fetch,
+    ask.GetMetadata: get_metadata,
     ask.GetQuota: get_quota,
     ask.GetQuotaRoot: get_quota_root,
     ask.Id: identify,
@@ -71,6 +73,7 @@ HANDLERS: dict[type[ask.Request], Handler] = {
     ask.Search: search,
     ask.Select: select,
     ask.Sort: sort,
+    ask.SetMetadata: set_metadata,
     ask.StartTls: starttls,
     ask.Status: status,
     ask.Store: store,

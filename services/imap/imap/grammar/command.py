@@ -5,6 +5,7 @@ from collections.abc import Callable
 from imap.grammar import requests as ask
 from imap.grammar.fetch import fetch_items
 from imap.grammar.lists import list_arguments, special_use, status_items
+from imap.grammar.metadata import get_metadata, set_metadata
 from imap.grammar.modifiers import fetch_modifiers, select_parameters
 from imap.grammar.numbers import date_time, mod_sequence, nz_number, sees_sequence_set, sequence_set
 from imap.grammar.scanner import BadSyntax, Scanner
@@ -294,6 +295,7 @@ _PARSERS: dict[str, Callable[[Scanner], ask.Request]] = {
     "EXAMINE": _select(True),
     "EXPUNGE": _bare(ask.Expunge(None)),
     "FETCH": _fetch(False),
+    "GETMETADATA": get_metadata,
     "GETQUOTA": _quota_root,
     "GETQUOTAROOT": _named(ask.GetQuotaRoot),
     "ID": _id,
@@ -310,6 +312,7 @@ _PARSERS: dict[str, Callable[[Scanner], ask.Request]] = {
     "SEARCH": search(False),
     "SELECT": _select(False),
     "SORT": sort(False),
+    "SETMETADATA": set_metadata,
     "STARTTLS": _bare(ask.StartTls()),
     "STATUS": _status,
     "STORE": _store(False),

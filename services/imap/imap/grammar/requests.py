@@ -323,6 +323,24 @@ class GetQuotaRoot:
 
 
 @dataclass(frozen=True, slots=True)
+class GetMetadata:
+    """RFC 5464 §4.2. `mailbox` empty: the account itself. `depth` None: infinity; `max_size` in octets."""
+
+    mailbox: str
+    entries: tuple[str, ...]
+    depth: int | None = 0
+    max_size: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SetMetadata:
+    """RFC 5464 §4.3; a value of None removes the entry."""
+
+    mailbox: str
+    entries: tuple[tuple[str, bytes | None], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Compress:
     """RFC 4978; the mechanism in upper case."""
 
@@ -347,6 +365,7 @@ Request = (
     | Enable
     | Expunge
     | Fetch
+    | GetMetadata
     | GetQuota
     | GetQuotaRoot
     | Id
@@ -365,6 +384,7 @@ Request = (
     | Select
     | Sort
     | StartTls
+    | SetMetadata
     | Status
     | Store
     | Subscribe

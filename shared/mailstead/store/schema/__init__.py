@@ -10,6 +10,7 @@ Invariants that hold the shape together:
   account is the sum over its mailboxes, so there is no second place that could drift.
 """
 
+from mailstead.store.schema.annotations import account_metadata, mailbox_metadata
 from mailstead.store.schema.base import metadata
 from mailstead.store.schema.coordination import leases, limits, outbox
 from mailstead.store.schema.directory import accounts, addresses, api_keys, domains, srs_keys, tenants
@@ -22,6 +23,7 @@ from mailstead.store.schema.signing import signing_keys
 
 __all__ = [
     "CHUNK_SIZE",
+    "account_metadata",
     "accounts",
     "addresses",
     "api_keys",
@@ -35,6 +37,7 @@ __all__ = [
     "limits",
     "login_failures",
     "login_keys",
+    "mailbox_metadata",
     "mailboxes",
     "messages",
     "metadata",

@@ -1,0 +1,83 @@
+"""Annotations of an account and of its mailboxes (RFC 5464): small, bounded, and nobody's business but their owner's."""
+
+from collections.abc import Mapping, Sequence
+
+from mailstead.model.failure import Failure, Refused
+from mailstead.store.engine import Connection, Database
+from mailstead.store.mailbox_row import lock_by_id
+
+MAX_ENTRIES = 100  # of one mailbox, and of the account itself
+
+Annotations = dict[str, bytes]
+"""By entry, as `/private/comment`, in lower case."""
+
+_READ_ACCOUNT = "SELECT entry, value FROM account_metadata WHERE account_id = $1"
+_READ_MAILBOX = "SELECT entry, value FROM mailbox_metadata WHERE account_id = $1 AND mailbox_id = $2"
+_SET_ACCOUNT = """
+INSERT INTO account_metadata (account_id, entry, value) SELECT $1, * FROM unnest($2::text[], $3::bytea[])
+ON CONFLICT (account_id, entry) DO UPDATE SET value = excluded.value
+"""
+_SET_MAILBOX = """
+INSERT INTO mailbox_metadata (account_id, mailbox_id, entry, value) SELECT $1, $4, * FROM unnest($2::text[], $3::bytea[])
+ON CONFLICT (account_id, mailbox_id, entry) DO UPDATE SET value = excluded.value
+"""
+
+
+class Metadata:
+    """A `mailbox_id` of None means the account itself, which IMAP calls the server's annotations."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def read(self, account_id: int, mailbox_id: int | None) -> Annotations:
+        """All of them, by one statement: they are few."""
+        if mailbox_id is None:
+            rows = await self._database.fetch("read metadata", _READ_ACCOUNT, account_id)
+        else:
+            rows = await self._database.fetch("read metadata", _READ_MAILBOX, account_id, mailbox_id)
+        return {row["entry"]: row["value"] for row in rows}
+
+    async def write(self, account_id: int, mailbox_id: int | None, changes: Mapping[str, bytes | None]) -> None:
+        """All or none; None removes an entry. Raises Refused: TOO_MANY, NO_SUCH_MAILBOX."""
+        removed = [entry for entry, value in changes.items() if value is None]
+        kept = {entry: value for entry, value in changes.items() if value is not None}
+
+        async def work(connection: Connection) -> None:
+            if mailbox_id is None:
+                await connection.execute("SELECT FROM accounts WHERE account_id = $1 FOR KEY SHARE", account_id)
+                await _write_account(connection, account_id, removed, kept)
+            else:
+                await lock_by_id(connection, account_id, mailbox_id)
+                await _write_mailbox(connection, account_id, mailbox_id, removed, kept)
+
+        await self._database.transact("write metadata", work)
+
+
+async def _write_account(connection: Connection, account_id: int, removed: Sequence[str], kept: Mapping[str, bytes]) -> None:
+    await connection.execute(
+        "DELETE FROM account_metadata WHERE account_id = $1 AND entry = ANY($2::text[])", account_id, removed
+    )
+    await connection.execute(_SET_ACCOUNT, account_id, list(kept), list(kept.values()))
+    _bound(await connection.fetchval("SELECT count(*) FROM account_metadata WHERE account_id = $1", account_id))
+
+
+async def _write_mailbox(
+    connection: Connection, account_id: int, mailbox_id: int, removed: Sequence[str], kept: Mapping[str, bytes]
+) -> None:
+    await connection.execute(
+        "DELETE FROM mailbox_metadata WHERE account_id = $1 AND mailbox_id = $2 AND entry = ANY($3)",
+        account_id,
+        mailbox_id,
+        removed,
+    )
+    await connection.execute(_SET_MAILBOX, account_id, list(kept), list(kept.values()), mailbox_id)
+    _bound(
+        await connection.fetchval(
+            "SELECT count(*) FROM mailbox_metadata WHERE account_id = $1 AND mailbox_id = $2", account_id, mailbox_id
+        )
+    )
+
+
+def _bound(count: int) -> None:
+    if count > MAX_ENTRIES:
+        raise Refused(Failure.TOO_MANY, f"{count} annotations")

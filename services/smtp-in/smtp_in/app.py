@@ -25,7 +25,8 @@ from mailstead.wire import sieve
 from smtp_in import replies
 from smtp_in.accept import Acceptor
 from smtp_in.checks.checker import Checker
-from smtp_in.checks.verdict import Rules
+from smtp_in.checks.spam_filter import SpamFilter
+from smtp_in.checks.verdict import Rules, Thresholds
 from smtp_in.content import Budget, ContentLimits
 from smtp_in.filtering import Filter
 from smtp_in.gate import Gate
@@ -167,17 +168,26 @@ def _handlers(
 
 @asynccontextmanager
 async def _gate(settings: Settings, directory: Directory, metrics: Metrics) -> AsyncIterator[Gate]:
-    checker = Checker(
-        Resolver(settings.dns_servers, settings.dns_port, seconds=settings.dns_seconds),
-        host=settings.hostname,
-        seconds=settings.smtp_check_seconds,
-        threads=settings.smtp_check_threads,
-        observe=metrics.check,
-    )
-    try:
-        yield Gate(checker, Rules(settings.smtp_dmarc), directory, settings.smtp_trusted_networks, metrics)
-    finally:
-        await checker.close()
+    thresholds = Thresholds(settings.smtp_junk_score, settings.smtp_reject_score)
+    async with AsyncExitStack() as stack:
+        spam_filter = None
+        if settings.smtp_rspamd_url is not None:
+            spam_filter = await stack.enter_async_context(
+                SpamFilter(
+                    settings.smtp_rspamd_url, seconds=settings.smtp_rspamd_seconds, max_octets=settings.smtp_rspamd_max_size
+                )
+            )
+        checker = Checker(
+            Resolver(settings.dns_servers, settings.dns_port, seconds=settings.dns_seconds),
+            host=settings.hostname,
+            seconds=settings.smtp_check_seconds,
+            threads=settings.smtp_check_threads,
+            observe=metrics.check,
+            lists=settings.smtp_dnsbl,
+            spam_filter=spam_filter,
+        )
+        stack.push_async_callback(checker.close)
+        yield Gate(checker, Rules(settings.smtp_dmarc, thresholds), directory, settings.smtp_trusted_networks, metrics)
 
 
 def _rules(settings: Settings) -> MailboxRules:

@@ -3,7 +3,7 @@
 A message from our own users, or from networks that are trusted, is not checked.
 """
 
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -15,10 +15,10 @@ from mailstead.wire.headers import split_header
 from mailstead.wire.message import Parsed
 from smtp_in.arrival import Arrival, TurnedAway
 from smtp_in.checks.checker import Checker
-from smtp_in.checks.findings import Findings, Identity, authentication_results
-from smtp_in.checks.verdict import Fate, Rules, Verdict, judge
+from smtp_in.checks.findings import Findings, Identity, authentication_results, spam_header
+from smtp_in.checks.verdict import Fate, Rules, Thresholds, Verdict, judge
 from smtp_in.metrics import Metrics
-from smtp_in.targets import Copy, Placement
+from smtp_in.targets import Copy, Placement, Target
 
 CHECKED = "mx"  # the listener; of what comes over LMTP, and what is submitted, others have answered for
 
@@ -39,23 +39,48 @@ class Gate:
         if arrival.listener != CHECKED or contains(self.trusted, arrival.hop.client):
             return arrival
         identity = Identity(arrival.hop.client, arrival.hop.hello_name, arrival.transaction.sender.path)
-        found = await self.checker.check(identity, *_as_sent(arrival, content), int(now.timestamp()))
-        verdict = judge(found, self.rules)
+        targets = arrival.transaction.targets
+        found = await self.checker.check(
+            identity,
+            *_as_sent(arrival, content),
+            int(now.timestamp()),
+            recipients=[target.address for target in targets],
+            trace_id=arrival.trace_id,
+        )
+        verdicts = await self._judged(found, targets)
+        verdict = min(verdicts.values(), key=lambda verdict: verdict.fate)  # it is refused where nobody takes it
         self.metrics.verdict(verdict.fate.name.lower())
         if verdict.fate is not Fate.KEEP:
             log.info("verdict", trace_id=arrival.trace_id, fate=verdict.fate.name.lower(), reason=verdict.reason)
         if verdict.reply is not None:
             raise TurnedAway(verdict.reply)
-        arrival = replace(arrival, findings=_header(arrival.hop.host, found, verdict))
-        return await self._filed_as_junk(arrival) if verdict.fate is Fate.JUNK else arrival
+        return await self._filed(arrival, found, {domain for domain, each in verdicts.items() if each.fate is not Fate.KEEP})
 
-    async def _filed_as_junk(self, arrival: Arrival) -> Arrival:
+    async def _judged(self, found: Findings, targets: Sequence[Target]) -> dict[str, Verdict]:
+        """A verdict for each domain that has copies; what is only handed on goes by the rules of the service."""
+        domains = {domain_of(p) for target in targets for p in target.placements if isinstance(p, Copy)}
+        own = await self.directory.spam_thresholds(sorted(domains)) if domains and found.score > 0 else {}
+        return {domain: judge(found, self.rules, Thresholds(*own.get(domain, (None, None)))) for domain in domains or {""}}
+
+    async def _filed(self, arrival: Arrival, found: Findings, junk_domains: Set[str]) -> Arrival:
         """Copies for INBOX go to Junk instead, where an account has it. What somebody's script files is its own affair."""
+        header = authentication_results(arrival.hop.host, found) + spam_header(found, is_junk=bool(junk_domains))
+        arrival = replace(arrival, findings=header)
         targets = arrival.transaction.targets
-        accounts = {p.recipient.account_id for t in targets for p in t.placements if isinstance(p, Copy) and p.mailbox == INBOX}
-        junk = await self.directory.junk_mailboxes(sorted(accounts)) if accounts else {}
-        moved = [replace(target, placements=tuple(_moved(target.placements, junk))) for target in targets]
+        to_move = [p for t in targets for p in t.placements if isinstance(p, Copy) and is_moved(p, junk_domains)]
+        if not to_move:
+            return arrival
+        junk = await self.directory.junk_mailboxes(sorted({copy.recipient.account_id for copy in to_move}))
+        moved = [replace(t, placements=tuple(_moved(p, junk, junk_domains) for p in t.placements)) for t in targets]
         return replace(arrival, transaction=replace(arrival.transaction, targets=moved))
+
+
+def domain_of(copy: Copy) -> str:
+    return copy.recipient.address.rpartition("@")[2]
+
+
+def is_moved(copy: Copy, domains: Set[str]) -> bool:
+    return copy.mailbox == INBOX and domain_of(copy) in domains
 
 
 def _as_sent(arrival: Arrival, content: Parsed) -> tuple[bytes, bytes | memoryview]:
@@ -67,14 +92,7 @@ def _as_sent(arrival: Arrival, content: Parsed) -> tuple[bytes, bytes | memoryvi
     return sent[:at], sent[at:]
 
 
-def _header(host: str, found: Findings, verdict: Verdict) -> bytes:
-    spam = b"X-Spam-Flag: YES\r\n" if verdict.fate is Fate.JUNK else b""
-    return authentication_results(host, found) + spam
-
-
-def _moved(placements: Iterable[Placement], junk: dict[int, str]) -> Iterable[Placement]:
-    for placement in placements:
-        if isinstance(placement, Copy) and placement.mailbox == INBOX:
-            yield replace(placement, mailbox=junk.get(placement.recipient.account_id, INBOX))
-        else:
-            yield placement
+def _moved(placement: Placement, junk: Mapping[int, str], domains: Set[str]) -> Placement:
+    if isinstance(placement, Copy) and is_moved(placement, domains):
+        return replace(placement, mailbox=junk.get(placement.recipient.account_id, INBOX))
+    return placement

@@ -1,14 +1,24 @@
 """What SMTP ingress is told by its environment, beside what every service is told."""
 
 from ipaddress import ip_network
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
+from pydantic_settings import NoDecode
 
 from mailstead.ops.settings import DnsSettings, LoginSettings, Networks, Port, ServiceSettings, SieveSettings
+from smtp_in.checks.dnsbl import Zone
 
 MEBIBYTE = 1024 * 1024
+LISTED_SCORE = 5.0
 UNCHECKED = ("127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7", "fe80::/10")
+
+
+def _zones(value: object) -> object:
+    """`list.example, other.example=2.5` as zones; one that has no score of its own is worth Junk."""
+    if isinstance(value, str):
+        return tuple(Zone.parse(part, LISTED_SCORE) for part in value.split(",") if part.strip())
+    return value
 
 
 class Settings(ServiceSettings, DnsSettings, LoginSettings, SieveSettings):
@@ -79,6 +89,26 @@ class Settings(ServiceSettings, DnsSettings, LoginSettings, SieveSettings):
     smtp_dmarc: Literal["none", "junk", "reject"] = Field(
         default="junk",
         description="The most that is done to a message that fails DMARC, where its domain's policy asks for as much",
+    )
+    smtp_dnsbl: Annotated[tuple[Zone, ...], NoDecode, BeforeValidator(_zones)] = Field(
+        default=(),
+        description="DNS lists of addresses, comma-separated, each as `domain` or `domain=score` (what being on it adds)",
+    )
+    smtp_rspamd_url: str | None = Field(
+        default=None,
+        description="Where rspamd listens, as http://host:11333; its verdict then counts, not that of lists",
+    )
+    smtp_rspamd_seconds: float = Field(
+        default=8, gt=0, le=120, description="How long rspamd may take for a message; beyond it mail goes on without it"
+    )
+    smtp_rspamd_max_size: int = Field(
+        default=20 * MEBIBYTE, ge=1024, description="Octets of a message beyond which rspamd is not asked"
+    )
+    smtp_junk_score: float = Field(
+        default=5, gt=0, description="Score from which a message is filed in Junk, where neither its domain nor rspamd says so"
+    )
+    smtp_reject_score: float | None = Field(
+        default=None, gt=0, description="Score from which a message is refused, where neither its domain nor rspamd says so"
     )
     ingest_batch: int = Field(default=64, ge=1, le=1_000, description="Messages that share one transaction at most")
     sieve_max_steps: int = Field(

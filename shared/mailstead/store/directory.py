@@ -161,6 +161,13 @@ class Directory:
         rows = await self._database.fetch("junk mailboxes", _JUNK, list(account_ids), JUNK_USE, JUNK)
         return {row["account_id"]: row["name"] for row in rows}
 
+    async def spam_thresholds(self, domains: Sequence[str]) -> dict[str, tuple[float | None, float | None]]:
+        """Of domains that have any: the scores from which messages are junk, and are rejected."""
+        sql = """SELECT name, junk_score, reject_score FROM domains
+                 WHERE name = ANY($1::text[]) AND coalesce(junk_score, reject_score) IS NOT NULL"""
+        rows = await self._database.fetch("spam thresholds", sql, list(domains))
+        return {row["name"]: (row["junk_score"], row["reject_score"]) for row in rows}
+
     async def srs_secrets(self) -> list[bytes]:
         """The keys under which senders are rewritten, newest first."""
         rows = await self._database.fetch("SRS keys", "SELECT secret FROM srs_keys ORDER BY key_id DESC")

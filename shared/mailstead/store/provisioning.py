@@ -1,7 +1,7 @@
 """Changing the directory: tenants, domains, accounts and API keys. SQLAlchemy builds the statements; nothing here is hot."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -65,6 +65,8 @@ _DOMAIN = (
     domains.c.active,
     domains.c.created_at,
     domains.c.scram,
+    domains.c.junk_score,
+    domains.c.reject_score,
     select(func.count()).select_from(accounts).where(accounts.c.domain_id == domains.c.domain_id).scalar_subquery(),
     select(_ORIGINALS.c.name).where(_ORIGINALS.c.domain_id == domains.c.alias_of).scalar_subquery(),
 )
@@ -74,7 +76,8 @@ _DOMAIN = (
 class DomainRow:
     """A domain; `accounts` counts those it has. `alias_of` names the domain whose addresses it has under its own name.
 
-    `scram`: keys for SCRAM are kept of passwords that are set.
+    `scram`: keys for SCRAM are kept of passwords that are set. `junk_score` and `reject_score`: from which messages are filed in
+    Junk, and refused; None leaves it to SMTP ingress.
     """
 
     domain_id: int
@@ -83,6 +86,8 @@ class DomainRow:
     active: bool
     created_at: datetime
     scram: bool
+    junk_score: float | None
+    reject_score: float | None
     accounts: int
     alias_of: str | None
 
@@ -157,9 +162,20 @@ class Provisioning:
         async with self._database.connection("get domain") as connection:
             return await _domain(connection, name)
 
-    async def update_domain(self, name: str, *, active: bool | None = None, scram: bool | None = None) -> DomainRow:
-        """Change what is not None. Without `scram`, the keys of its accounts are gone at once. Raises Refused(NO_SUCH_DOMAIN)."""
-        values = {key: value for key, value in {"active": active, "scram": scram}.items() if value is not None}
+    async def update_domain(
+        self,
+        name: str,
+        *,
+        active: bool | None = None,
+        scram: bool | None = None,
+        scores: Mapping[str, float | None] | None = None,
+    ) -> DomainRow:
+        """Change what is not None. Without `scram`, the keys of its accounts are gone at once. Raises Refused(NO_SUCH_DOMAIN).
+
+        `scores` has junk_score, reject_score, or both; None in it takes one away.
+        """
+        values: dict[str, object] = {key: value for key, value in {"active": active, "scram": scram}.items() if value is not None}
+        values |= scores or {}
 
         async def work(connection: Connection) -> DomainRow:
             if values:

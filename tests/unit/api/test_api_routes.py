@@ -44,6 +44,10 @@ async def test_a_domain_from_beginning_to_end(client: Client) -> None:
     assert changed.json() == domain | {"active": False}
 
     await client.patch("/v1/domains/a.test", json={"active": True})
+    scored = await client.patch("/v1/domains/a.test", json={"junk_score": 4.5, "reject_score": 12})
+    assert scored.json() == domain | {"junk_score": 4.5, "reject_score": 12}
+    assert (await client.patch("/v1/domains/a.test", json={"junk_score": -1})).status_code == 422
+    await client.patch("/v1/domains/a.test", json={"junk_score": 0, "reject_score": 0})
     account = await created(client, "/v1/accounts", ALICE)
     assert_problem(await client.delete("/v1/domains/a.test"), 409, "name")
     assert (await client.delete(f"/v1/accounts/{account['id']}")).status_code == 204

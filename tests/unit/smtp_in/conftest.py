@@ -12,6 +12,7 @@ import pytest
 from kit.certificates import TestAuthority
 from kit.dns import dns_process, dns_server
 from kit.postgres import DatabaseUrls
+from kit.rspamd import rspamd
 from mailstead.model.address import Address
 from mailstead.ops.authentication import Authenticator
 from mailstead.ops.lifecycle import Runtime
@@ -31,7 +32,7 @@ from smtp_in.placing import Committer
 from smtp_in.settings import Settings
 from unit.smtp_in.conversing import Client
 
-__all__ = ["dns_process", "dns_server"]
+__all__ = ["dns_process", "dns_server", "rspamd"]
 
 PASSWORD = "correct horse"
 ALIASES = {

@@ -14,7 +14,7 @@ from smtp_in.checks.dmarc import Authenticated, DmarcResult, Outcome, Policy, ch
 from smtp_in.checks.findings import Findings, Identity, authentication_results
 from smtp_in.checks.iprev import IprevResult, check_iprev
 from smtp_in.checks.iprev import Outcome as Reverse
-from smtp_in.checks.verdict import Fate, Rules, judge
+from smtp_in.checks.verdict import Fate, Rules, Thresholds, judge
 
 IDENTITY = Identity("192.0.2.1", "mx.a.test", "al@a.test")
 
@@ -206,6 +206,6 @@ def test_no_stranger_writes_a_header_line(sender: str, domain: str) -> None:
 )
 def test_what_dmarc_comes_to(outcome: Outcome, policy: Policy, rule: str, fate: Fate) -> None:
     found = Findings(IDENTITY, dmarc=DmarcResult(outcome, "a.test", policy))
-    verdict = judge(found, Rules(rule))  # type: ignore[arg-type]  # a closed list of words
+    verdict = judge(found, Rules(rule), Thresholds())  # type: ignore[arg-type]  # a closed list of words
     assert verdict.fate is fate
     assert (verdict.reply is not None) == (fate is Fate.REFUSE)

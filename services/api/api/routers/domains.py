@@ -52,12 +52,17 @@ async def get_domain(name: Name, backend: UseBackend) -> DomainOut:
     "/{name}", dependencies=[requires(Scope.DOMAINS_WRITE)], responses=problems(Failure.NO_SUCH_DOMAIN, with_input=True)
 )
 async def update_domain(name: Name, patch: DomainPatch, backend: UseBackend) -> DomainOut:
-    """Suspend it, or let it work again; keep SCRAM keys of passwords that are set from now on, or remove all of them."""
+    """Suspend it, or let it work again; say what is spam.
+
+    Keep SCRAM keys of passwords that are set from now on, or remove all of them.
+    """
     given = patch.model_fields_set
+    asked = {"junk_score": patch.junk_score or None, "reject_score": patch.reject_score or None}
     row = await backend.provisioning.update_domain(
         name,
         active=patch.active if "active" in given else None,
         scram=patch.scram if "scram" in given else None,
+        scores={field: score for field, score in asked.items() if field in given},
     )
     return _domain(row)
 
@@ -79,6 +84,8 @@ def _domain(row: DomainRow) -> DomainOut:
         name=row.name,
         active=row.active,
         scram=row.scram,
+        junk_score=row.junk_score or 0,
+        reject_score=row.reject_score or 0,
         account_count=row.accounts,
         alias_of=row.alias_of,
         created_at=row.created_at,

@@ -7,6 +7,9 @@ from pydantic import BaseModel, Field
 from api.schemas.common import DomainName, Input, Patch
 
 _SCRAM = "Whether keys are kept, beside the hash of each password that is set, by which its owner can log in with SCRAM-SHA-256"
+MAX_SCORE = 10_000
+JUNK_SCORE = "Spam score from which a message is filed in Junk; 0: as the service is configured"
+REJECT_SCORE = "Spam score from which a message is refused; 0: as the service is configured"
 
 
 class DomainIn(Input):
@@ -23,6 +26,8 @@ class DomainPatch(Patch):
 
     active: bool = Field(default=True, description="Whether mail for it is accepted and its accounts may log in")
     scram: bool = Field(default=False, description=_SCRAM)
+    junk_score: float = Field(default=0, ge=0, le=MAX_SCORE, description=JUNK_SCORE)
+    reject_score: float = Field(default=0, ge=0, le=MAX_SCORE, description=REJECT_SCORE)
 
 
 class DomainOut(BaseModel):
@@ -31,6 +36,8 @@ class DomainOut(BaseModel):
     name: str
     active: bool = Field(description="Whether mail for it is accepted and its accounts may log in")
     scram: bool = Field(description=_SCRAM)
+    junk_score: float = Field(description=JUNK_SCORE)
+    reject_score: float = Field(description=REJECT_SCORE)
     account_count: int
     alias_of: str | None = Field(description="The domain whose addresses it has")
     created_at: datetime

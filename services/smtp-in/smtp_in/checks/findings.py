@@ -2,9 +2,11 @@
 
 import re
 from dataclasses import dataclass
+from enum import Enum
 
 from smtp_in.checks import dmarc, iprev
 from smtp_in.checks.dkim.verify import DkimResult
+from smtp_in.checks.dnsbl import Zone
 from smtp_in.checks.spf.check_host import SpfResult
 
 MAX_VALUE = 250  # characters of what others have written that are repeated
@@ -22,21 +24,63 @@ class Identity:
     sender: str  # the reverse-path, empty for <>
 
 
+class Action(Enum):
+    """What the spam filter asks for, in rspamd's words."""
+
+    NONE = "no action"
+    GREYLIST = "greylist"
+    ADD_HEADER = "add header"
+    REWRITE_SUBJECT = "rewrite subject"
+    SOFT_REJECT = "soft reject"
+    REJECT = "reject"
+
+
+@dataclass(frozen=True, slots=True)
+class Opinion:
+    """`headers` are fields to be put above the message, names and values."""
+
+    action: Action
+    score: float
+    headers: tuple[tuple[str, str], ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """Results are None where a check was not done; a check that could not be done in time is a temperror."""
+    """Results are None where a check was not done; a check that could not be done in time is a temperror.
+
+    `listed` are the DNS lists that name the client; `opinion` is the spam filter's.
+    """
 
     identity: Identity
     iprev: "iprev.IprevResult | None" = None
     spf: SpfResult | None = None
     dkim: tuple[DkimResult, ...] = ()
     dmarc: "dmarc.DmarcResult | None" = None
+    listed: tuple[Zone, ...] = ()
+    opinion: Opinion | None = None
+
+    @property
+    def score(self) -> float:
+        """How much speaks for spam: what the spam filter says, or else the weights of lists."""
+        return self.opinion.score if self.opinion is not None else sum(zone.weight for zone in self.listed)
 
 
 def authentication_results(host: str, found: Findings) -> bytes:
     """The Authentication-Results field, CRLF-ended; `host` is our authserv-id."""
     results = [*_iprev(found), *_spf(found), *_dkim(found), *_dmarc(found)]
     return "".join([f"Authentication-Results: {host};", ";".join(f"\r\n\t{r}" for r in results or ["none"]), "\r\n"]).encode()
+
+
+def spam_header(found: Findings, *, is_junk: bool) -> bytes:
+    """Fields that tell the spam filter's opinion, which DNS lists name the client, and whether it came to Junk."""
+    lines = ["X-Spam-Flag: YES"] if is_junk else []
+    if found.listed or found.opinion:
+        lines.append(f"X-Spam-Score: {found.score:.2f}")
+    if found.listed:
+        lines.append("X-Spam-Listed: " + ", ".join(zone.name for zone in found.listed))
+    if found.opinion:
+        lines += [f"X-Spam-Action: {found.opinion.action.value}", *(f"{n}: {v}" for n, v in found.opinion.headers)]
+    return "".join(f"{_CONTROL.sub('?', line)}\r\n" for line in lines).encode()
 
 
 def _iprev(found: Findings) -> list[str]:

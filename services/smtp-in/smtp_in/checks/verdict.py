@@ -5,7 +5,7 @@ from enum import IntEnum
 from typing import Literal
 
 from smtp_in.checks import dmarc
-from smtp_in.checks.findings import Findings
+from smtp_in.checks.findings import Action, Findings
 from smtp_in.replies import Reply
 
 
@@ -19,10 +19,22 @@ class Fate(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Thresholds:
+    """Scores from which a message is junk, or refused; None leaves it to the spam filter, or to the rules of the service."""
+
+    junk: float | None = None
+    reject: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Rules:
-    """`dmarc` is the most that is done of what a domain's owner asks for: nothing, Junk, or refusal."""
+    """`dmarc` is the most that is done of what a domain's owner asks for: nothing, Junk, or refusal.
+
+    `thresholds` hold where neither a domain has its own nor a spam filter says what to do.
+    """
 
     dmarc: Literal["none", "junk", "reject"] = "junk"
+    thresholds: Thresholds = Thresholds()
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +47,36 @@ class Verdict:
 
 
 KEEP = Verdict(Fate.KEEP)
+JUNK = Verdict(Fate.JUNK, "score")
+SPAM = Verdict(Fate.REFUSE, "score", Reply(550, "5.7.1", "Refused as spam"))
+LATER = Verdict(Fate.DEFER, "spam filter", Reply(451, "4.7.1", "Try again later"))
+
+_WISHES = {
+    Action.NONE: KEEP,
+    Action.GREYLIST: KEEP,  # it puts off what it has not seen before: that is not for it to do here
+    Action.ADD_HEADER: JUNK,
+    Action.REWRITE_SUBJECT: JUNK,
+    Action.SOFT_REJECT: LATER,
+    Action.REJECT: SPAM,
+}
 
 
-def judge(found: Findings, rules: Rules) -> Verdict:
-    """The severest of what each check asks for."""
-    return max(_by_dmarc(found, rules), KEEP, key=lambda verdict: verdict.fate)
+def judge(found: Findings, rules: Rules, own: Thresholds) -> Verdict:
+    """For recipients whose domain has thresholds of its `own`: the severest of what each check asks for."""
+    return max(_by_dmarc(found, rules), _by_score(found, rules, own), key=lambda verdict: verdict.fate)
+
+
+def _by_score(found: Findings, rules: Rules, own: Thresholds) -> Verdict:
+    wish = _WISHES[found.opinion.action] if found.opinion is not None else None
+    reject, junk = own.reject, own.junk
+    if wish is None:
+        reject = rules.thresholds.reject if reject is None else reject
+        junk = rules.thresholds.junk if junk is None else junk
+    if (wish is SPAM) if reject is None else found.score >= reject:
+        return SPAM
+    if wish is LATER:
+        return LATER
+    return JUNK if (wish in (JUNK, SPAM) if junk is None else found.score >= junk) else KEEP
 
 
 def _by_dmarc(found: Findings, rules: Rules) -> Verdict:

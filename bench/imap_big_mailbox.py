@@ -34,7 +34,15 @@ COMMANDS = (
     "FETCH 1:* (UID BODY.PEEK[])",
     "SEARCH UNSEEN",
     "SEARCH SUBJECT 777",
+    "SEARCH FROM else7",
+    "SEARCH HEADER Message-ID 777",
     "SEARCH BODY 777",
+    "SEARCH BODY seventy",
+    "SEARCH TEXT nowhere",
+    "SORT (SUBJECT) UTF-8 ALL",
+    "SORT (REVERSE DATE FROM) UTF-8 UNSEEN",
+    "THREAD REFERENCES UTF-8 ALL",
+    "THREAD ORDEREDSUBJECT UTF-8 ALL",
     "COPY 1:* Archive",
     "STORE 1:* +FLAGS (\\Deleted)",
     "EXPUNGE",
@@ -62,7 +70,7 @@ class Client:
         while not (last.endswith(b"\r\n") and b"\r\ntag0 " in b"\r\n" + last):
             data = await self._reader.read(1 << 18)
             octets += len(data)
-            last = (last + data)[-300:]
+            last = (last + data)[-2000:]  # a tagged answer with all capabilities is the longest
             if not data:
                 raise RuntimeError("the server has closed the connection")
         if b"tag0 OK" not in last:

@@ -181,9 +181,10 @@ class Condition:
     def _indexed(self, leaf: TextQuery) -> str:
         key = leaf.text.casefold()
         grams = f"{leaf.name.lower()}: " if isinstance(leaf, Header) and len(key) < GRAM else key
-        holds = self._holds(leaf, key)
         if self.few or len(grams) < GRAM:
-            return _ONE_BY_ONE.format(holds=holds)
+            return _ONE_BY_ONE.format(holds=self._holds(leaf, key))
+        # Of TEXT, LIKE has said all: a long text is taken apart once and not twice.
+        holds = "true" if isinstance(leaf, Text) else self._holds(leaf, key)
         return _BY_INDEX.format(holds=holds, pattern=self.add(f"%{grams.translate(_LIKE)}%"))
 
     def _holds(self, leaf: TextQuery, key: str) -> str:

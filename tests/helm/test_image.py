@@ -24,7 +24,7 @@ DOCKERFILE = (ROOT / "deploy" / "image" / "Dockerfile").read_text()
 UV = ROOT / ".uv" / "bin" / "uv"
 IMAGES = {"smtp-in": "smtp-in", "delivery": "delivery", "imap": "imap", "pop3": "pop3", "api": "api", "jobs": "api"}
 
-OF_OTHERS = {"delivery_port", "delivery_dns_port", "observe_port"}  # ports that no listener of ours has
+OF_OTHERS = {"delivery_port", "delivery_dns_port", "dns_port", "observe_port"}  # ports that no listener of ours has
 
 
 def installed(image: str, folder: Path) -> Path:

@@ -9,7 +9,7 @@ from imap.server import FULL, serve_session
 from imap.session import AppendBudget, Backend
 from imap.settings import ImapSettings
 from mailstead.bus import Watcher
-from mailstead.ops.authentication import Authenticator
+from mailstead.ops.authentication import service_authenticator
 from mailstead.ops.database import service_database
 from mailstead.ops.events import service_bus
 from mailstead.ops.lifecycle import Runtime
@@ -32,8 +32,7 @@ async def imap(settings: ImapSettings, runtime: Runtime) -> AsyncIterator[None]:
         changes = Changes(db)
         watcher = await stack.enter_async_context(Watcher(bus, changes.highest, poll_seconds=settings.imap_catch_up_seconds))
         ingest = await stack.enter_async_context(Ingest(db, announce=bus.publish))
-        authenticator = Authenticator(db, settings, runtime.registry)
-        stack.callback(authenticator.close)
+        authenticator = await stack.enter_async_context(service_authenticator(settings, runtime, db, bus))
         metrics = ImapMetrics.register(runtime.registry)
         backend = Backend(
             settings=settings,

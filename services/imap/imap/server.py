@@ -101,6 +101,8 @@ class _Server:
         finally:
             self._drop_upload()
             session.stop_watching()
+            if session.live is not None:
+                session.live.close()
             session.backend.sessions.count -= 1
             session.backend.metrics.sessions.labels(ending.value).inc()
 
@@ -113,6 +115,7 @@ class _Server:
             await self._take(event)
             return
         await session.flush()
+        session.leave_if_revoked()
         self._drain_if_due()
         data = await session.connection.read_or_wake()
         if data:

@@ -21,6 +21,7 @@ from mailstead.bus import Watch, Watcher
 from mailstead.model.failure import Failure, Refused
 from mailstead.ops.authentication import Authenticator
 from mailstead.ops.connection import Connection
+from mailstead.ops.live_sessions import LiveSession
 from mailstead.store.changes import Changes
 from mailstead.store.flag_changes import FlagRow, StoreResult
 from mailstead.store.ingest import Ingest
@@ -116,6 +117,8 @@ class Session:
     stale: bool = False  # the selected mailbox may have changed since the view was brought up to date
     idling: bool = False
     keywords: set[str] = field(default_factory=set)  # that the client was told of in FLAGS
+    live: LiveSession | None = None  # once somebody has logged in
+    revoked: bool = False
     told: set[int] = field(default_factory=set)  # modseqs of own flag changes, see View.apply
     saved: "array[int]" = field(default_factory=lambda: array("I"))  # UIDs that the last search with SAVE found (RFC 5182)
     waiting: list[bytes] = field(default_factory=list)
@@ -163,6 +166,16 @@ class Session:
         if isinstance(self.state, Selected):
             self.state = advance(self.state, Event.LEFT, Authenticated(self.state.account))
         self.told.clear()
+
+    def revoke(self) -> None:
+        """What let this session in is good no more: it ends as soon as it waits for its client."""
+        self.revoked = True
+        self.connection.wake()
+
+    def leave_if_revoked(self) -> None:
+        """Raises Leave."""
+        if self.revoked:
+            raise Leave(Ending.REVOKED, "this log-in is good no more, please log in again")
 
     def stop_watching(self) -> None:
         watch, self.watch = self.watch, None

@@ -51,6 +51,7 @@ class Ending(Enum):
     TIMED_OUT = "timed_out"
     TOO_MANY_FAILURES = "too_many_failures"
     DRAINED = "drained"
+    REVOKED = "revoked"
     MAILBOX_GONE = "mailbox_gone"
     OUTDATED = "outdated"
     FAILED = "failed"

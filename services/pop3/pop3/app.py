@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 
-from mailstead.ops.authentication import Authenticator
+from mailstead.ops.authentication import service_authenticator
 from mailstead.ops.database import service_database
 from mailstead.ops.events import service_bus
 from mailstead.ops.lifecycle import Runtime
@@ -29,8 +29,7 @@ async def pop3(settings: Pop3Settings, runtime: Runtime) -> AsyncIterator[None]:
         maildrops = Maildrops(db, bus.publish)
         keeper = LeaseKeeper(maildrops, runtime.replica, settings.pop3_lease_seconds)
         await stack.enter_async_context(runtime.running(keeper.run(), "maildrop-leases"))
-        authenticator = Authenticator(db, settings, runtime.registry)
-        stack.callback(authenticator.close)
+        authenticator = await stack.enter_async_context(service_authenticator(settings, runtime, db, bus))
         login = Login(maildrops, keeper, metrics)
         backend = Backend(settings, authenticator, login, keeper, maildrops, Messages(db, bus.publish), metrics)
         await stack.enter_async_context(

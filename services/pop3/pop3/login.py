@@ -73,6 +73,7 @@ def mechanism_list(mechanisms: Iterable[str]) -> bytes:
 class Opened:
     """A log-in that succeeded."""
 
+    account: AuthenticatedAccount
     transaction: Transaction
     hold: Hold
 
@@ -100,4 +101,4 @@ class Login:
             raise
         self._metrics.logins.labels("accepted").inc()
         view = MaildropView(drop.uidvalidity, drop.uids, drop.sizes)
-        return Opened(Transaction(account.account_id, account.address, drop.mailbox_id, view), hold)
+        return Opened(account, Transaction(account.account_id, account.address, drop.mailbox_id, view), hold)

@@ -9,16 +9,19 @@ from typing import TypeVar
 
 from mailstead.ops.authentication import Authenticator
 from mailstead.ops.connection import Connection
+from mailstead.ops.live_sessions import LiveSession
 from mailstead.store.maildrop import Maildrops
 from mailstead.store.messages import Messages
 from pop3.leases import Hold, LeaseKeeper
 from pop3.login import Login
 from pop3.metrics import Pop3Metrics
-from pop3.protocol import Decoder, Reply
+from pop3.protocol import Decoder, Reply, ResponseCode
 from pop3.settings import Pop3Settings
 from pop3.state import Authorization, Closed, Ending, Event, State, Transaction, advance
 
 FLUSH = 64 * 1024  # octets of answers that are written without waiting for more
+
+REVOKED = Reply(False, "this log-in is good no more", ResponseCode.AUTH)
 
 T = TypeVar("T")
 
@@ -38,13 +41,15 @@ class Backend:
 
 @dataclass(slots=True)
 class Session:
-    """`hold` is there in TRANSACTION and UPDATE: the lease on the maildrop."""
+    """`hold`, the lease on the maildrop, and `live` are there in TRANSACTION and UPDATE."""
 
     connection: Connection
     backend: Backend
     state: State = field(default_factory=Authorization)
     decoder: Decoder = field(default_factory=Decoder)
     hold: Hold | None = None
+    live: LiveSession | None = None
+    revoked: bool = False
     bad_commands: int = 0
     waiting: list[bytes] = field(default_factory=list)  # answers that are not written yet
     waiting_size: int = 0
@@ -63,8 +68,15 @@ class Session:
         if self.bad_commands >= self.backend.settings.pop3_max_bad_commands:
             self.close(Ending.TOO_MANY_FAILURES)
 
+    def revoke(self) -> None:
+        """What let this session in is good no more: it ends, and deletes nothing."""
+        self.revoked = True
+        self.connection.wake()
+
     async def release(self) -> None:
         """Give the maildrop back, if it is held."""
+        if self.live is not None:
+            self.live.close()
         hold, self.hold = self.hold, None
         if hold is not None:
             await self.backend.keeper.release(hold)
@@ -76,6 +88,10 @@ class Session:
         while True:
             if self.hold is not None and self.hold.lost:
                 self.close(Ending.LEASE_LOST)
+                return None
+            if self.revoked:
+                await self.send(REVOKED.render())
+                self.close(Ending.REVOKED)
                 return None
             found = take()
             if found is not None:

@@ -57,6 +57,7 @@ class Ending(Enum):
     TIMED_OUT = "timed_out"
     TOO_MANY_FAILURES = "too_many_failures"
     DRAINED = "drained"
+    REVOKED = "revoked"
     LEASE_LOST = "lease_lost"
     FAILED = "failed"
 

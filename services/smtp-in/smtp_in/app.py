@@ -8,7 +8,7 @@ from functools import partial
 
 from mailstead.model.address import Address
 from mailstead.model.failure import Failure
-from mailstead.ops.authentication import Authenticator
+from mailstead.ops.authentication import Authenticator, service_authenticator
 from mailstead.ops.connection import Connection
 from mailstead.ops.database import service_database
 from mailstead.ops.dns import Resolver
@@ -66,8 +66,7 @@ async def smtp_in(settings: Settings, runtime: Runtime) -> AsyncIterator[None]:
         ingest = await stack.enter_async_context(
             Ingest(database, announce=bus.publish, max_batch=settings.ingest_batch, observe=metrics.batch)
         )
-        authenticator = Authenticator(database, settings, runtime.registry)
-        stack.callback(authenticator.close)
+        authenticator = await stack.enter_async_context(service_authenticator(settings, runtime, database, bus))
         scripts = SieveScripts(database, max_scripts=settings.sieve_max_scripts)
         mailboxes = Mailboxes(database, bus.publish)
         await stack.enter_async_context(

@@ -132,6 +132,7 @@ SESSION_TOO_LONG = Reply(421, "4.4.2", "Session has lasted too long")
 TOO_MANY_CONNECTIONS = Reply(421, "4.3.2", "Too many connections, try again later")
 TOO_MANY_ERRORS = Reply(421, "4.7.0", "Too many errors")
 TOO_MANY_COMMANDS = Reply(421, "4.7.0", "Too many commands")
+LOGIN_REVOKED = Reply(421, "4.7.0", "This login is good no more, log in again")
 TOO_MANY_LOGIN_FAILURES = Reply(421, "4.7.0", "Too many failed logins")
 
 TRY_LATER = Reply(451, "4.3.0", "Temporary failure, try again later")

@@ -25,7 +25,9 @@ from mailstead.model.failure import Refused
 from mailstead.model.ids import new_trace_id
 from mailstead.ops.authentication import Peer
 from mailstead.ops.connection import Connection, Disconnected, IdleTimeout, PlaintextBeforeTls, SlowReader
+from mailstead.ops.live_sessions import LiveSession
 from mailstead.ops.logging import get_logger
+from mailstead.store.passwords import AuthenticatedAccount
 from mailstead.wire import sasl
 from mailstead.wire.trace import Hop, with_protocol
 from smtp_in import replies
@@ -76,6 +78,8 @@ class SmtpSession(SMTP):
         self._login_failures = 0
         self._in_content = False
         self._over = False
+        self._revoked = False
+        self._live: LiveSession | None = None
         self.loop = asyncio.get_running_loop()
         self._ends_at = self.loop.time() + handler.limits.session
         self._is_lmtp = handler.service.role is Role.LMTP
@@ -123,6 +127,8 @@ class SmtpSession(SMTP):
                 raise over.cause from None
         finally:
             self._forget_chunks()
+            if self._live is not None:
+                self._live.close()
             self._smtp_methods.clear()  # with these the object refers to itself, and only a full collection would free it
             del self._reader, self._writer
 
@@ -295,12 +301,24 @@ class SmtpSession(SMTP):
             return
         reply = await self._exchange(*asked)
         await self._say(reply)
+        if self._state.account is not None:
+            self._look_after(self._state.account)
         if reply.code in (535, 454):
             self._login_failures += 1
             if self._login_failures >= self._handler.limits.login_failures:
                 await self._finish(replies.TOO_MANY_LOGIN_FAILURES)
 
     # ---- AUTH and DATA
+
+    def _look_after(self, account: AuthenticatedAccount) -> None:
+        """The session is to end when what let it in is good no more."""
+        if self._live is not None:
+            self._live.close()
+        self._live = self._handler.authenticator.live.add(account, self._revoke)
+
+    def _revoke(self) -> None:
+        self._revoked = True
+        self._connection.wake()
 
     async def _exchange(self, mechanism: str, initial: str | None) -> Reply:
         peer = Peer.of(self._connection, "smtp")
@@ -409,6 +427,8 @@ class SmtpSession(SMTP):
             raise SessionOver
         if self._connection.draining.is_set() and self._state.transaction is None:
             await self._finish(replies.DRAINING)
+        if self._revoked:
+            await self._finish(replies.LOGIN_REVOKED)
         if self._errors > limits.errors:
             await self._finish(replies.TOO_MANY_ERRORS)
         if self._commands >= limits.commands:

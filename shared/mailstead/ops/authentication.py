@@ -11,7 +11,8 @@ Whatever fails raises Refused. A log-in that succeeds costs one statement, which
 
 import hmac
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from ipaddress import IPv6Address, ip_address, ip_network
@@ -19,9 +20,13 @@ from typing import Literal, Protocol
 
 from prometheus_client import CollectorRegistry, Counter
 
+from mailstead.bus import Bus
 from mailstead.model.failure import Failure, Refused
 from mailstead.ops.connection import Connection
+from mailstead.ops.lifecycle import Runtime
+from mailstead.ops.live_sessions import LiveSessions
 from mailstead.ops.logging import get_logger
+from mailstead.ops.oidc import issued_tokens
 from mailstead.ops.settings import LoginSettings
 from mailstead.store.app_passwords import app_password_hash
 from mailstead.store.engine import Database
@@ -94,11 +99,13 @@ class Authenticator:
         settings: LoginSettings,
         registry: CollectorRegistry,
         tokens: Tokens | None = None,
+        bus: Bus | None = None,
     ) -> None:
         self._settings = settings
         self._logins = Logins(database, _rules(settings))
         self._passwords = Passwords(max_parallel=settings.password_checks)
         self._tokens = tokens
+        self.live = LiveSessions(self._logins, bus, settings.login_recheck_seconds)
         self._key: bytes | None = None
         self._attempts = Counter(
             "mailstead_authentications",
@@ -244,6 +251,20 @@ class Authenticator:
         if self._key is None:
             self._key = await self._logins.key()
         return self._key
+
+
+@asynccontextmanager
+async def service_authenticator(
+    settings: LoginSettings, runtime: Runtime, database: Database, bus: Bus
+) -> AsyncIterator[Authenticator]:
+    """A service's own: with tokens where an issuer is set, and looking after the sessions that were let in."""
+    async with issued_tokens(settings) as tokens:
+        authenticator = Authenticator(database, settings, runtime.registry, tokens, bus)
+        try:
+            async with runtime.running(authenticator.live.run(), "live-sessions"):
+                yield authenticator
+        finally:
+            authenticator.close()
 
 
 class Attempt:

@@ -45,6 +45,9 @@ ListenHost = Annotated[str, BeforeValidator(_literal_address)]
 _FROM_THE_ENVIRONMENT = SettingsConfigDict(env_prefix="MAILSTEAD_", frozen=True, extra="ignore")
 
 
+_ISSUER = r"^https://[^\s?#]+$|^http://(?:127\.0\.0\.1|localhost)(?::\d+)?(?:/[^\s?#]*)?$"  # in the clear on this machine only
+
+
 class ServiceSettings(BaseSettings):
     """What all services share. Each service adds its ports and limits in its own `settings.py`."""
 
@@ -144,6 +147,27 @@ class LoginSettings(BaseSettings):
         description="Networks, comma-separated, whose addresses each stand for many clients (webmail, a load balancer that hides "
         "its clients): they are not locked out as a whole",
     )
+
+    login_recheck_seconds: float = Field(
+        default=60,
+        gt=0,
+        le=3600,
+        description="Longest time until a session ends whose password was changed or revoked where the event was lost",
+    )
+    oauth_issuer: str | None = Field(
+        default=None,
+        pattern=_ISSUER,
+        description="OpenID Connect issuer whose tokens OAUTHBEARER and XOAUTH2 take: https://…, as its tokens say; "
+        "unset: they are not offered",
+    )
+    oauth_audience: str = Field(default="mailstead", min_length=1, description="What tokens must name as their audience")
+    oauth_jwks_url: str | None = Field(
+        default=None, pattern=_ISSUER, description="Where the issuer publishes its keys; unset: where its configuration says"
+    )
+    oauth_account_claim: str = Field(
+        default="email", min_length=1, description="The claim of a token that is the address of the account"
+    )
+    oauth_scope: str = Field(default="", description="A scope that tokens must have; empty: none")
 
     def shares_address(self, peer_host: str) -> bool:
         """Whether many clients come from this address."""

@@ -5,6 +5,7 @@ whoever tries it. Names of accounts that do not exist count in the same way, so 
 each failure locks for twice as long as the one before.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import sha256
@@ -12,6 +13,7 @@ from hashlib import sha256
 import asyncpg
 
 from mailstead.store.engine import Database
+from mailstead.store.passwords import AuthenticatedAccount
 from mailstead.wire.sasl import ScramKeys
 
 LAST_USE_EVERY = timedelta(hours=1)  # how often the last use of an app password is written at most
@@ -51,6 +53,14 @@ DELETE FROM login_failures WHERE subject IN (
 _USED = """
 UPDATE app_passwords SET last_used_at = now() WHERE account_id = $1 AND app_password_id = $2
 AND (last_used_at IS NULL OR last_used_at < now() - $3::interval)
+"""
+
+
+_STANDING = """
+SELECT a.account_id, a.active AND d.active AS active, a.password_version,
+       ARRAY(SELECT p.app_password_id FROM app_passwords p
+             WHERE p.account_id = a.account_id AND (p.expires_at IS NULL OR p.expires_at > now())) AS good
+FROM accounts a JOIN domains d USING (domain_id) WHERE a.account_id = ANY($1::bigint[])
 """
 
 
@@ -113,6 +123,21 @@ class Found:
     scram_keys: ScramKeys | None
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What of an account is good now: its password, by version, and its app passwords."""
+
+    active: bool
+    password_version: int
+    app_passwords: frozenset[int]
+
+    def admits(self, account: AuthenticatedAccount) -> bool:
+        """Whether what let a session in would let it in again; a token is not looked at twice."""
+        if account.app_password_id is not None:
+            return self.active and account.app_password_id in self.app_passwords
+        return self.active and account.password_version in (None, self.password_version)
+
+
 class Logins:
     """Each method is one statement. Raises Refused(UNAVAILABLE) only."""
 
@@ -150,6 +175,11 @@ class Logins:
     async def used(self, account_id: int, app_password_id: int) -> None:
         """Write that an app password was used."""
         await self._database.execute("app password used", _USED, account_id, app_password_id, LAST_USE_EVERY)
+
+    async def standing(self, accounts: Sequence[int]) -> dict[int, Standing]:
+        """By account; those that are gone are left out."""
+        rows = await self._database.fetch("look after sessions", _STANDING, accounts)
+        return {row["account_id"]: Standing(row["active"], row["password_version"], frozenset(row["good"])) for row in rows}
 
     async def key(self) -> bytes:
         """The installation's secret for hashes of app passwords, and for salts of accounts that do not exist."""

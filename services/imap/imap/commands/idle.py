@@ -46,6 +46,7 @@ async def _until_done(session: Session) -> Reply:
         if line is not None:
             return ok("idled") if not isinstance(line, BadCommand) and line.upper() == b"DONE" else bad("expected DONE")
         await session.flush()
+        session.leave_if_revoked()
         try:
             data = await connection.read_or_wake()
         except IdleTimeout:

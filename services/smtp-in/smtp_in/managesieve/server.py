@@ -9,6 +9,7 @@ from typing import TypeVar
 from mailstead.model.failure import Failure, Refused
 from mailstead.ops.authentication import Attempt, Authenticator, Peer
 from mailstead.ops.connection import Connection, IdleTimeout, PlaintextBeforeTls
+from mailstead.ops.live_sessions import LiveSession
 from mailstead.ops.logging import bind, get_logger
 from mailstead.store.passwords import AuthenticatedAccount
 from mailstead.store.sieve_scripts import SieveScripts
@@ -89,6 +90,8 @@ class _Session:
     decoder: Decoder
     state: State = field(default_factory=NonAuthenticated)
     errors: int = 0
+    live: LiveSession | None = None  # while somebody is logged in
+    revoked: bool = False
 
     async def run(self) -> None:
         await self.connection.write(self._capabilities())
@@ -98,6 +101,8 @@ class _Session:
         except IdleTimeout:
             await self._send(replies.IDLE)
             raise
+        finally:
+            self._forget()
 
     # ---- one command
 
@@ -182,6 +187,7 @@ class _Session:
             case RenameScript(old, new):
                 await self._send(await desk.rename(old, new))
             case Unauthenticate():
+                self._forget()
                 self.state = advance(state, Event.LEFT, NonAuthenticated(state.failures))
                 await self._send(replies.UNAUTHENTICATED)
 
@@ -270,10 +276,20 @@ class _Session:
                 await self._let_in(account)
 
     async def _let_in(self, account: AuthenticatedAccount) -> None:
+        self.live = self.backend.authenticator.live.add(account, self._revoke)
         self.state = advance(self.state, Event.ACCEPTED, Authenticated(account, self._failures()))
         self.backend.metrics.managing_login("accepted")
         log.info("logged in", account=account.address, tls=self.connection.tls)
         await self._send(replies.AUTHENTICATED)
+
+    def _revoke(self) -> None:
+        """What let this session in is good no more."""
+        self.revoked = True
+        self.connection.wake()
+
+    def _forget(self) -> None:
+        if self.live is not None:
+            self.live.close()
 
     async def _refuse(self, refused: Refused) -> None:
         """Answer a log-in that failed. Only what the client did wrong counts, and waits, and ends the connection in the end."""
@@ -297,6 +313,9 @@ class _Session:
     async def _next(self, take: Callable[[], T | None]) -> T | None:
         """What `take` finds, reading until it finds something; None when the session is over instead."""
         while True:
+            if self.revoked:
+                await self._close(replies.REVOKED, Ending.REVOKED)
+                return None
             found = take()
             if found is not None:
                 return found

@@ -55,6 +55,7 @@ class Ending(Enum):
     TOO_MANY_FAILURES = "too_many_failures"
     TOO_MANY_ERRORS = "too_many_errors"
     DRAINED = "drained"
+    REVOKED = "revoked"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from kit.chart import CHART, INSTALLATIONS, Manifest, containers, documented_val
 from kit.reference import settings_of
 
 KUBERNETES = ("1.30", "1.33")
+TWIN = 1000  # from the number of a mail port to that of its twin for the PROXY protocol
 OURS = {"smtp-in", "delivery", "imap", "pop3", "api", "jobs"}
 # What no schema is published for with Kubernetes itself: the operators' own kinds.
 CUSTOM = {"Certificate", "ExternalSecret", "Cluster", "PodMonitor", "PrometheusRule", "HTTPRoute"}
@@ -102,7 +103,27 @@ def test_ports_are_those_that_the_services_listen_on(values: Manifest) -> None:
             field.default for setting, field in settings_of(name.removeprefix("mailstead-")).items() if setting.endswith("_port")
         }
         (container,) = deployment["spec"]["template"]["spec"]["containers"]
-        assert {port["containerPort"] for port in container["ports"] if port["name"] != "observe"} <= defaults, name
+        for port in container["ports"]:
+            number = port["containerPort"] - (TWIN if port["name"].endswith("-px") else 0)
+            assert port["name"] == "observe" or number in defaults, (name, port)
+
+
+def test_load_balancers_that_speak_the_proxy_protocol_have_ports_of_their_own() -> None:
+    manifests = render(INSTALLATIONS["everything"])
+    services = {name: manifest["spec"] for name, manifest in of_kind(manifests, "Service").items()}
+    policies = {name: manifest["spec"] for name, manifest in of_kind(manifests, "NetworkPolicy").items()}
+    for name, outside in services.items():
+        if outside["type"] != "LoadBalancer":
+            continue
+        inside = services[f"{name}-inside"]
+        assert inside["type"] == "ClusterIP"
+        assert {port["port"]: port["targetPort"] for port in outside["ports"]} == {
+            port["port"]: f"{port['targetPort']}-px" for port in inside["ports"] if port["name"] != "lmtp"
+        }
+        allowed = {port["port"] for rule in policies[name]["ingress"] for port in rule["ports"]}
+        assert {port["targetPort"] for port in [*outside["ports"], *inside["ports"]]} <= allowed
+    assert {"name": "lmtp", "port": 24, "targetPort": "lmtp"} in services["mailstead-smtp-in-inside"]["ports"]
+    assert not any(name.endswith("-inside") for name in of_kind(render(INSTALLATIONS["external"]), "Service"))
 
 
 @installations
@@ -158,6 +179,7 @@ def test_passwords_come_from_secrets_only() -> None:
         ({"services": {"webmail": {}}}, "webmail"),
         ({"settings": {"MAILSTEAD_LOG_LEVEL": "debug"}}, "MAILSTEAD_LOG_LEVEL"),
         ({"tls": {"existingSecret": ""}}, "set tls.existingSecret"),
+        ({"proxyNetworks": ["the balancer"]}, "proxyNetworks"),
         ({"nats": {"url": ""}}, "set nats.url"),
         ({"nats": {"url": "http://nats:4222"}}, "url"),
         ({"database": {"existingSecret": "", "external": {"host": "postgresql"}}}, "set database.existingSecret"),

@@ -35,12 +35,15 @@ INSTALLATIONS: dict[str, Manifest] = {
     | {
         "image": {"registry": "registry.example.com:5000/mail", "tag": "1.2.3", "pullSecrets": ["registry"]},
         "settings": {"LOG_LEVEL": "debug"},
+        "proxyNetworks": ["10.0.0.0/8", "fd00::/8"],
+        "lmtpNetworks": ["10.0.0.0/8"],
         "api": {
             "firstKeySecret": "first-key",
             "ingress": {"enabled": True, "host": "api.example.com", "className": "nginx", "tlsSecret": "api"},
             "gateway": {"enabled": True, "parentRefs": [{"name": "public"}], "hostnames": ["api.example.com"]},
         },
-        "networkPolicy": {name: [{"namespaceSelector": {}}] for name in ("monitoring", "api", "database", "nats")},
+        "networkPolicy": {name: [{"namespaceSelector": {}}] for name in ("monitoring", "api", "database", "nats")}
+        | {"egress": [{"ports": [{"port": 11333, "protocol": "TCP"}]}]},
         "monitoring": {"podMonitor": True, "alerts": True, "dashboards": True, "labels": {"release": "prometheus"}},
         "services": {
             name: {

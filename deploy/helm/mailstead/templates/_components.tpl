@@ -1,4 +1,7 @@
-{{/* The services: which module runs, where its probes are, what it listens on, and what it may reach beside database and events. */}}
+{{/*
+The services: which module runs, where its probes are, what it listens on, and what it may reach beside database and events. A
+listener that is `inside` is for the cluster alone.
+*/}}
 {{- define "mailstead.components" -}}
 smtp-in:
   observe: 9101
@@ -7,11 +10,14 @@ smtp-in:
     - {name: submission, port: 587, container: 2587}
     - {name: submissions, port: 465, container: 2465}
     - {name: managesieve, port: 4190, container: 4190}
+    {{- if .Values.lmtpNetworks }}
+    - {name: lmtp, port: 24, container: 2424, inside: true}
+    {{- end }}
   metric: mailstead_connections_open
 delivery:
   observe: 9102
   listeners: []
-  egress: [25]
+  egress: [25, 443, 465, 587] # other hosts, their MTA-STS policies, smart hosts
 imap:
   observe: 9103
   listeners:

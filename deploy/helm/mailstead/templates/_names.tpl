@@ -19,3 +19,8 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
 {{- define "mailstead.image" -}}
 {{- with .root.Values.image.registry }}{{ trimSuffix "/" . }}/{{ end }}mailstead-{{ .component }}:{{ .tag | default .root.Values.image.tag | default .root.Chart.AppVersion }}
 {{- end -}}
+
+{{/* Whether a listener has a twin for load balancers that speak the PROXY protocol: all that mail clients and hosts come to. */}}
+{{- define "mailstead.proxied" -}}
+{{- if and .root.Values.proxyNetworks (ne .component "api") (not .listener.inside) }}yes{{ end -}}
+{{- end -}}

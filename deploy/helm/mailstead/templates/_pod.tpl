@@ -41,6 +41,12 @@ capabilities: {drop: [ALL]}
   valueFrom: {secretKeyRef: {name: {{ include "mailstead.name" .root }}-nats, key: url}}
 {{- else }}{{ fail "set nats.url or nats.existingSecret: the NATS servers" }}
 {{- end }}
+{{- with .root.Values.proxyNetworks }}
+- {name: MAILSTEAD_PROXY_NETWORKS, value: {{ join "," . | quote }}}
+{{- end }}
+{{- if and .root.Values.lmtpNetworks (eq .component "smtp-in") }}
+- {name: MAILSTEAD_LMTP_NETWORKS, value: {{ join "," .root.Values.lmtpNetworks | quote }}}
+{{- end }}
 {{- $files := ternary (list "tls.crt" "tls.key") (list "server.pem" "server.key") (ne (include "mailstead.tlsSecret" .root) "") }}
 - {name: MAILSTEAD_TLS_CERTIFICATE, value: /etc/mailstead/tls/{{ first $files }}}
 - {name: MAILSTEAD_TLS_KEY, value: /etc/mailstead/tls/{{ last $files }}}

@@ -10,9 +10,11 @@ from prometheus_client.metrics import MetricWrapperBase
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
+from pydantic_settings import BaseSettings
 
-from api.metrics import ApiMetrics
+from api.metrics import ApiMetrics, CanaryMetrics
 from api.settings import ApiSettings
+from canary.settings import CanarySettings
 from delivery.metrics import Metrics as DeliveryMetrics
 from delivery.settings import DeliverySettings
 from imap.metrics import ImapMetrics
@@ -30,13 +32,14 @@ from smtp_in.settings import Settings as SmtpSettings
 
 FOLDER = Path(__file__).parents[2] / "docs" / "reference"
 
-SETTINGS: dict[str, type[ServiceSettings]] = {
+SETTINGS: dict[str, type[BaseSettings]] = {
     "smtp-in": SmtpSettings,
     "delivery": DeliverySettings,
     "imap": ImapSettings,
     "pop3": Pop3Settings,
     "api": ApiSettings,
     "jobs": JobsSettings,
+    "canary": CanarySettings,
 }
 _EVENTS = (MailboxChanged, QueueFilled, AccountChanged)
 
@@ -112,6 +115,8 @@ def _service_metrics() -> Iterator[tuple[str, CollectorRegistry]]:
     ):
         registry = CollectorRegistry()
         metrics.register(registry)
+        if service == "api":
+            CanaryMetrics.register(registry)
         yield service, registry
 
 

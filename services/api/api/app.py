@@ -12,9 +12,9 @@ from starlette.exceptions import HTTPException
 from api import openapi
 from api.deps import Backend
 from api.errors import on_http, on_invalid, on_refused, on_unexpected
-from api.metrics import ApiMetrics
+from api.metrics import ApiMetrics, CanaryMetrics
 from api.middleware import Outermost
-from api.routers import accounts, aliases, app_passwords, domains, queue, server, sieve_scripts, signing_keys
+from api.routers import accounts, aliases, app_passwords, canary_runs, domains, queue, server, sieve_scripts, signing_keys
 from api.server import serve_http
 from api.settings import ApiSettings
 from mailstead.model.failure import Refused
@@ -57,7 +57,7 @@ def create_app(backend: Backend) -> FastAPI:
         },
     )
     app.state.backend = backend
-    for module in (domains, signing_keys, accounts, app_passwords, sieve_scripts, aliases, queue, server):
+    for module in (domains, signing_keys, accounts, app_passwords, sieve_scripts, aliases, queue, canary_runs, server):
         app.include_router(module.router)
     return app
 
@@ -85,6 +85,7 @@ async def api(settings: ApiSettings, runtime: Runtime) -> AsyncIterator[None]:
                 settings.api_password_strength,
                 scripts,
                 limits,
+                CanaryMetrics.register(runtime.registry),
             )
         )
         guarded = Outermost(app, ApiMetrics.register(runtime.registry), settings.api_max_body)

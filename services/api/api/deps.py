@@ -10,6 +10,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer, SecurityScopes
 
+from api.metrics import CanaryMetrics
 from api.scopes import Scope, grants
 from mailstead.bus import Bus
 from mailstead.model.api_key import MAX_KEY, fingerprint
@@ -43,6 +44,7 @@ class Backend:
     password_strength: int  # of 4, see `password_policy.py`
     scripts: SieveScripts
     script_limits: Limits
+    canary: CanaryMetrics
 
 
 def backend(request: Request) -> Backend:

@@ -1,10 +1,14 @@
 """What this service counts."""
 
 from dataclasses import dataclass
+from typing import get_args
 
-from prometheus_client import CollectorRegistry, Histogram
+from prometheus_client import CollectorRegistry, Counter, Histogram
 
+from api.schemas.canary_runs import CanaryOutcome, CanaryPath
 from mailstead.ops.metrics import SECONDS
+
+TRIP_SECONDS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,3 +28,34 @@ class ApiMetrics:
                 registry=registry,
             )
         )
+
+
+@dataclass(frozen=True, slots=True)
+class CanaryMetrics:
+    """How the canary's mail fared; all that can be counted is there from the start, so that the first of a kind shows."""
+
+    runs: Counter
+    seconds: Histogram
+
+    @classmethod
+    def register(cls, registry: CollectorRegistry) -> "CanaryMetrics":
+        metrics = cls(
+            runs=Counter(
+                "mailstead_canary_runs",
+                "Round trips of the canary's mail: arrived, late or refused, in a mailbox here or by way of another host",
+                ["path", "outcome"],
+                registry=registry,
+            ),
+            seconds=Histogram(
+                "mailstead_canary_seconds",
+                "Time from the acknowledgement of the canary's mail until it was there",
+                ["path"],
+                buckets=TRIP_SECONDS,
+                registry=registry,
+            ),
+        )
+        for path in get_args(CanaryPath):
+            metrics.seconds.labels(path)
+            for outcome in get_args(CanaryOutcome):
+                metrics.runs.labels(path, outcome)
+        return metrics

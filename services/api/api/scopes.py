@@ -15,6 +15,7 @@ class Scope(StrEnum):
     ALIASES_WRITE = "aliases:write"
     QUEUE_READ = "queue:read"
     SERVER_READ = "server:read"
+    CANARY_WRITE = "canary:write"
 
 
 def grants(held: frozenset[str], needed: Scope) -> bool:

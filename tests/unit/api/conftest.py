@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry
 
 from api.app import create_app
 from api.deps import Backend
-from api.metrics import ApiMetrics
+from api.metrics import ApiMetrics, CanaryMetrics
 from api.middleware import Outermost
 from api.scopes import Scope
 from kit.postgres import DatabaseUrls
@@ -45,6 +45,7 @@ async def backend(database_urls: DatabaseUrls) -> AsyncIterator[Backend]:
             2,
             scripts,
             Limits(octets=2_000),
+            CanaryMetrics.register(CollectorRegistry()),
         )
         passwords.close()
 

@@ -17,6 +17,7 @@ Client = httpx.AsyncClient
 ID = "0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b"
 
 ROUTES: dict[tuple[str, str], Scope | None] = {
+    ("POST", "/v1/canary-runs"): Scope.CANARY_WRITE,
     ("GET", "/v1/domains"): Scope.DOMAINS_READ,
     ("POST", "/v1/domains"): Scope.DOMAINS_WRITE,
     ("GET", "/v1/domains/{name}"): Scope.DOMAINS_READ,

@@ -154,6 +154,22 @@ def test_everything_is_denied_that_no_policy_lists(values: Manifest) -> None:
     assert smtp_to_others == ["mailstead-delivery"]
 
 
+def test_helm_test_makes_a_round_trip_where_it_can_log_in() -> None:
+    """By an account that is given, or one that it makes by the first API key; the canary of every few minutes is the same pod."""
+    tests = {name: of_kind(render(values), "Pod").get("mailstead-test") for name, values in INSTALLATIONS.items()}
+    assert {name for name, pod in tests.items() if pod} == {"evaluation", "everything"}
+    known = {f"MAILSTEAD_{setting.upper()}" for setting in settings_of("canary")}
+    for pod in filter(None, tests.values()):
+        assert pod["metadata"]["annotations"]["helm.sh/hook"] == "test"
+        (container,) = pod["spec"]["containers"]
+        assert container["command"] == ["python", "-m", "canary"]
+        assert {entry["name"] for entry in container["env"]} <= known
+    (regular,) = of_kind(render(INSTALLATIONS["everything"]), "CronJob").values()
+    everything = tests["everything"]
+    assert everything is not None
+    assert regular["spec"]["jobTemplate"]["spec"]["template"]["spec"] == everything["spec"]
+
+
 def test_only_an_evaluation_renders_secrets() -> None:
     for name, values in INSTALLATIONS.items():
         assert bool(of_kind(render(values), "Secret")) == (name == "evaluation")
@@ -164,7 +180,7 @@ def test_passwords_come_from_secrets_only() -> None:
         for name, template in pods(render(values)):
             for container in containers(template):
                 for entry in container.get("env", []):
-                    if "PASSWORD" in entry["name"] and entry["name"] != "MAILSTEAD_ROLE_PASSWORDS":
+                    if "PASSWORD" in entry["name"] and not str(entry.get("value")).startswith("/etc/mailstead/"):
                         assert "secretKeyRef" in entry["valueFrom"], (name, entry)
 
 
@@ -179,6 +195,8 @@ def test_passwords_come_from_secrets_only() -> None:
         ({"services": {"webmail": {}}}, "webmail"),
         ({"settings": {"MAILSTEAD_LOG_LEVEL": "debug"}}, "MAILSTEAD_LOG_LEVEL"),
         ({"tls": {"existingSecret": ""}}, "set tls.existingSecret"),
+        ({"canary": {"enabled": True}}, "set canary.existingSecret"),
+        ({"canary": {"schedule": "hourly"}}, "schedule"),
         ({"proxyNetworks": ["the balancer"]}, "proxyNetworks"),
         ({"nats": {"url": ""}}, "set nats.url"),
         ({"nats": {"url": "http://nats:4222"}}, "url"),

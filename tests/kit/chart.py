@@ -42,6 +42,7 @@ INSTALLATIONS: dict[str, Manifest] = {
             "ingress": {"enabled": True, "host": "api.example.com", "className": "nginx", "tlsSecret": "api"},
             "gateway": {"enabled": True, "parentRefs": [{"name": "public"}], "hostnames": ["api.example.com"]},
         },
+        "canary": {"enabled": True, "existingSecret": "canary", "remote": "echo@example.net", "caSecret": "authority"},
         "networkPolicy": {name: [{"namespaceSelector": {}}] for name in ("monitoring", "api", "database", "nats")}
         | {"egress": [{"ports": [{"port": 11333, "protocol": "TCP"}]}]},
         "monitoring": {"podMonitor": True, "alerts": True, "dashboards": True, "labels": {"release": "prometheus"}},
@@ -79,8 +80,14 @@ def of_kind(manifests: list[Manifest], kind: str) -> dict[str, Manifest]:
 def pods(manifests: list[Manifest]) -> Iterator[tuple[str, Manifest]]:
     """Each pod template with what it belongs to."""
     for manifest in manifests:
-        if manifest["kind"] in ("Deployment", "StatefulSet", "Job"):
-            yield f"{manifest['kind']} {manifest['metadata']['name']}", manifest["spec"]["template"]
+        name = f"{manifest['kind']} {manifest['metadata']['name']}"
+        match manifest["kind"]:
+            case "Deployment" | "StatefulSet" | "Job":
+                yield name, manifest["spec"]["template"]
+            case "CronJob":
+                yield name, manifest["spec"]["jobTemplate"]["spec"]["template"]
+            case "Pod":
+                yield name, manifest
 
 
 def containers(template: Manifest) -> list[Manifest]:

@@ -70,6 +70,19 @@ def overview() -> Dashboard:
                     quantile(0.99, "mailstead_smtp_accept_seconds"),
                     said="From the final dot to its reply, the commit included.",
                 ),
+                graph(
+                    "Canary",
+                    "s",
+                    quantile(0.5, "mailstead_canary_seconds", by="path"),
+                    said="From its acknowledgement until it is in its mailbox; `remote` by way of another host.",
+                ),
+                graph(
+                    "Runs of the canary",
+                    "short",
+                    count("mailstead_canary_runs_total", by="outcome"),
+                    said="Mail that arrived, was late, or was refused on its way.",
+                    stacked=True,
+                ),
             ],
         ),
         (

@@ -24,3 +24,8 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
 {{- define "mailstead.proxied" -}}
 {{- if and .root.Values.proxyNetworks (ne .component "api") (not .listener.inside) }}yes{{ end -}}
 {{- end -}}
+
+{{/* The Secret with the first API key, if there is one. */}}
+{{- define "mailstead.firstKey" -}}
+{{- .Values.api.firstKeySecret | default (ternary (printf "%s-api-key" (include "mailstead.name" .)) "" .Values.evaluation.enabled) -}}
+{{- end -}}

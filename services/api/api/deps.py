@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import Depends, Request, Security
+from fastapi.exceptions import RequestValidationError
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer, SecurityScopes
 
 from api.metrics import CanaryMetrics
@@ -25,6 +26,8 @@ from mailstead.store.queue_view import QueueView
 from mailstead.store.sieve_scripts import SieveScripts
 from mailstead.store.signing_keys import SigningKeys
 from mailstead.wire.sieve import Limits
+
+MAX_NAME = 100  # characters of a parameter's name that a problem repeats
 
 log = get_logger()
 
@@ -57,7 +60,18 @@ UseBackend = Annotated[Backend, Depends(backend)]
 _bearer = HTTPBearer(scheme_name="ApiKey", description="An API key, as `Authorization: Bearer ms_…`", auto_error=False)
 
 
+def _require_known_query(request: Request) -> None:
+    """A filter that is not known must not list everything. Raises RequestValidationError naming each such parameter."""
+    operation = request.app.openapi()["paths"][request.scope["route"].path][request.method.lower()]
+    known = {parameter["name"] for parameter in operation.get("parameters", ()) if parameter["in"] == "query"}
+    unknown = [name for name in request.query_params if name not in known]
+    if unknown:
+        fault = {"type": "extra_forbidden", "msg": "There is no such parameter."}
+        raise RequestValidationError([fault | {"loc": ("query", name[:MAX_NAME])} for name in unknown])
+
+
 async def _authorize(
+    request: Request,
     needed: SecurityScopes,
     backend: UseBackend,
     credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
@@ -71,10 +85,12 @@ async def _authorize(
     held = frozenset(key.scopes)
     if not all(grants(held, Scope(scope)) for scope in needed.scopes):
         raise Refused(Failure.NOT_PERMITTED, f"key {key.name} lacks {needed.scope_str}")
+    _require_known_query(request)
 
 
-def _anybody() -> None:
+def _anybody(request: Request) -> None:
     """The mark of a public route."""
+    _require_known_query(request)
 
 
 def requires(scope: Scope) -> Any:

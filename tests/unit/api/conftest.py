@@ -1,19 +1,24 @@
 """The API over a real database, asked in process."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
 
 import httpx
 import pytest
 from prometheus_client import CollectorRegistry
 
-from api.app import create_app
+from api.app import api, create_app
 from api.deps import Backend
 from api.metrics import ApiMetrics, CanaryMetrics
 from api.middleware import Outermost
 from api.scopes import Scope
+from api.settings import ApiSettings
+from kit.ports import free_port
 from kit.postgres import DatabaseUrls
 from mailstead.bus import open_bus
 from mailstead.model.api_key import fingerprint, new_key
+from mailstead.ops.lifecycle import Runtime
 from mailstead.store.aliases import Aliases
 from mailstead.store.app_passwords import AppPasswords
 from mailstead.store.engine import open_database
@@ -23,6 +28,7 @@ from mailstead.store.queue_view import QueueView
 from mailstead.store.sieve_scripts import SieveScripts
 from mailstead.store.signing_keys import SigningKeys
 from mailstead.wire.sieve import Limits
+from unit.api.serving import Start
 
 Client = httpx.AsyncClient
 MAX_BODY = 10_000
@@ -75,3 +81,33 @@ def with_scopes(backend: Backend, anonymous: Client) -> Callable[..., Awaitable[
 async def client(with_scopes: Callable[..., Awaitable[Client]]) -> Client:
     """An administrator."""
     return await with_scopes(Scope.ADMIN)
+
+
+@pytest.fixture
+def served(database_urls: DatabaseUrls) -> Start:
+    """`async with served() as port:`"""
+
+    @asynccontextmanager
+    async def start(**changes: Any) -> AsyncIterator[int]:
+        values: dict[str, Any] = {
+            "database_url": database_urls.api,
+            "hostname": "mail.test",
+            "observe_port": 0,
+            "drain_seconds": 5,
+        }
+        settings = ApiSettings(**(values | {"api_port": free_port()} | changes))
+        runtime = Runtime("api", settings)
+        async with api(settings, runtime):
+            yield settings.api_port
+        await runtime.end_tasks()
+        assert not runtime.failed
+
+    return start
+
+
+@pytest.fixture
+async def key(database_urls: DatabaseUrls) -> str:
+    key = new_key()
+    async with open_database(database_urls.owner, pool_size=1) as owner:
+        await Provisioning(owner).create_api_key("test", ["admin"], fingerprint(key))
+    return key

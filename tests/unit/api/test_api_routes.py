@@ -194,6 +194,8 @@ WRONG: list[tuple[str, str, Any, str]] = [
     ("PATCH", "/v1/aliases/a@a.test", {"targets": []}, "targets"),
     ("PATCH", "/v1/accounts/1", {"forwards": ["a b@a.test"]}, "forwards.0"),
     ("PATCH", "/v1/accounts/1", {"send_as": ["a.test"]}, "send_as.0"),
+    ("GET", "/v1/accounts?domian=a.test", None, "domian"),
+    ("GET", "/v1/health?x", None, "x"),
     ("GET", "/v1/queue/x", None, "queue_id"),
     ("GET", "/v1/queue?cursor=eHg", None, "cursor"),
 ]

@@ -4,55 +4,14 @@ import asyncio
 import json
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import httpx
-import pytest
 
-from api.app import api
-from api.settings import ApiSettings
 from kit.certificates import TestAuthority
 from kit.ports import free_port
 from kit.postgres import DatabaseUrls
-from mailstead.model.api_key import fingerprint, new_key
-from mailstead.ops.lifecycle import Runtime
-from mailstead.store.engine import open_database
-from mailstead.store.provisioning import Provisioning
-
-Start = Callable[..., AbstractAsyncContextManager[int]]
-
-
-@pytest.fixture
-def served(database_urls: DatabaseUrls) -> Start:
-    """`async with served() as port:`"""
-
-    @asynccontextmanager
-    async def start(**changes: Any) -> AsyncIterator[int]:
-        values: dict[str, Any] = {
-            "database_url": database_urls.api,
-            "hostname": "mail.test",
-            "observe_port": 0,
-            "drain_seconds": 5,
-        }
-        settings = ApiSettings(**(values | {"api_port": free_port()} | changes))
-        runtime = Runtime("api", settings)
-        async with api(settings, runtime):
-            yield settings.api_port
-        await runtime.end_tasks()
-        assert not runtime.failed
-
-    return start
-
-
-@pytest.fixture
-async def key(database_urls: DatabaseUrls) -> str:
-    key = new_key()
-    async with open_database(database_urls.owner, pool_size=1) as owner:
-        await Provisioning(owner).create_api_key("test", ["admin"], fingerprint(key))
-    return key
+from unit.api.serving import Start
 
 
 async def test_over_tcp(served: Start) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections import Counter as Tally
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -54,6 +55,7 @@ class Worker:
         self._hostname = courier.name
         self._woken = asyncio.Event()
         self._stopping = False
+        self._claiming = asyncio.Lock()  # held until what was claimed is in `_tasks` or given back
         self._tasks: set[asyncio.Task[None]] = set()
         self._domains: Tally[str] = Tally()
 
@@ -69,6 +71,8 @@ class Worker:
             try:
                 if free and await self._claim(free):
                     continue
+                if self._stopping:
+                    return
                 pause = await self._pause()
             except Refused as refused:
                 log.warning("the queue cannot be read", reason=str(refused))
@@ -83,6 +87,9 @@ class Worker:
         """Claim no more; let what is in flight end within `seconds`, then give the rest back."""
         self._stopping = True
         self._woken.set()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(RELEASE_SECONDS), self._claiming:
+                pass
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=max(0.0, seconds))
         for task in self._tasks:
@@ -94,15 +101,16 @@ class Worker:
     async def _claim(self, free: int) -> bool:
         """Whether anything was claimed and started."""
         full = [domain for domain, count in self._domains.items() if count >= self._bounds.per_domain]
-        leases = await self._queue.claim(self._name, free, timedelta(seconds=self._bounds.lease), avoid_domains=full)
-        started = False
-        for leased in leases:
-            if self._stopping or self._domains[leased.domain] >= self._bounds.per_domain:
-                await self._give_back(leased)
-            else:
-                self._start(leased)
-                started = True
-        return started
+        async with self._claiming:
+            leases = await self._queue.claim(self._name, free, timedelta(seconds=self._bounds.lease), avoid_domains=full)
+            started = False
+            for leased in leases:
+                if self._stopping or self._domains[leased.domain] >= self._bounds.per_domain:
+                    await self._give_back(leased)
+                else:
+                    self._start(leased)
+                    started = True
+            return started
 
     async def _pause(self) -> float:
         """Seconds until something may be due that we have room for. Ends of our attempts wake us besides."""

@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from kit.chart import CHART, INSTALLATIONS, ROOT, of_kind, render
+from kit.prometheus import expressions
 from kit.reference import metrics_page
 from mailstead_dashboards.files import FOLDER, files
 
@@ -23,14 +24,6 @@ KNOWN = set(re.findall(r"`(mailstead_\w+)`", metrics_page())) | {
 PROMTOOL = shutil.which("promtool")
 
 needs_promtool = pytest.mark.skipif(PROMTOOL is None, reason="no promtool: on Debian, apt install prometheus")
-
-
-def expressions(value: Any) -> list[str]:
-    """Every PromQL in a dashboard."""
-    if isinstance(value, dict):
-        own = [value["expr"]] if isinstance(value.get("expr"), str) else []
-        return own + [text for inner in value.values() for text in expressions(inner)]
-    return [text for inner in value for text in expressions(inner)] if isinstance(value, list) else []
 
 
 def metrics_in(expression: str) -> set[str]:

@@ -70,6 +70,11 @@ class Child:
     def running(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
+    @property
+    def exit_code(self) -> int | None:
+        """Negative for a signal; None while it runs, or was never started."""
+        return None if self._process is None else self._process.poll()
+
     def start(self) -> None:
         """Raises LocalFailure when the program cannot be executed."""
         if self.log.exists():
@@ -127,7 +132,7 @@ class Child:
     def epitaph(self) -> str:
         """How it ended, with the last it said, as one line."""
         assert self._process is not None
-        code = self._process.poll()
+        code = self.exit_code
         how = f"signal {signal.Signals(-code).name}" if code is not None and code < 0 else f"exit code {code}"
         return f"{self.name} ended ({how}): {_last_words(self.log)}; its log is {self.log}"
 

@@ -1,12 +1,13 @@
 """What this service counts."""
 
 from dataclasses import dataclass
+from itertools import product
 from typing import get_args
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from api.schemas.canary_runs import CanaryOutcome, CanaryPath
-from mailstead.ops.metrics import SECONDS
+from mailstead.ops.metrics import SECONDS, from_zero
 
 TRIP_SECONDS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
 
@@ -32,7 +33,7 @@ class ApiMetrics:
 
 @dataclass(frozen=True, slots=True)
 class CanaryMetrics:
-    """How the canary's mail fared; all that can be counted is there from the start, so that the first of a kind shows."""
+    """How the canary's mail fared."""
 
     runs: Counter
     seconds: Histogram
@@ -40,11 +41,14 @@ class CanaryMetrics:
     @classmethod
     def register(cls, registry: CollectorRegistry) -> "CanaryMetrics":
         metrics = cls(
-            runs=Counter(
-                "mailstead_canary_runs",
-                "Round trips of the canary's mail: arrived, late or refused, in a mailbox here or by way of another host",
-                ["path", "outcome"],
-                registry=registry,
+            runs=from_zero(
+                Counter(
+                    "mailstead_canary_runs",
+                    "Round trips of the canary's mail: arrived, late or refused, in a mailbox here or by way of another host",
+                    ["path", "outcome"],
+                    registry=registry,
+                ),
+                *product(get_args(CanaryPath), get_args(CanaryOutcome)),
             ),
             seconds=Histogram(
                 "mailstead_canary_seconds",
@@ -56,6 +60,4 @@ class CanaryMetrics:
         )
         for path in get_args(CanaryPath):
             metrics.seconds.labels(path)
-            for outcome in get_args(CanaryOutcome):
-                metrics.runs.labels(path, outcome)
         return metrics

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from mailstead.store.queue import QueueCounts
+from mailstead.ops.metrics import from_zero
+from mailstead.store.queue import Outcome, QueueCounts
 
 _ATTEMPT_SECONDS = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800)
 
@@ -26,11 +27,14 @@ class Metrics:
     @classmethod
     def register(cls, registry: CollectorRegistry) -> "Metrics":
         return cls(
-            recipients=Counter(
-                "mailstead_delivery_recipients",
-                "Recipients tried, by what came of it: delivered, deferred, failed",
-                ["outcome"],
-                registry=registry,
+            recipients=from_zero(
+                Counter(
+                    "mailstead_delivery_recipients",
+                    "Recipients tried, by what came of it: delivered, deferred, failed",
+                    ["outcome"],
+                    registry=registry,
+                ),
+                *(outcome.value for outcome in Outcome),
             ),
             attempt_seconds=Histogram(
                 "mailstead_delivery_attempt_seconds",

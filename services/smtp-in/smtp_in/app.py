@@ -157,6 +157,7 @@ def _handlers(
             offers_dsn=role is not Role.MX or settings.smtp_dsn_for_strangers,
             future_release=timedelta(days=settings.submission_hold_days if submits else 0),
         )
+        metrics.listener(name)
         front_ends = settings.smtp_xclient_networks
         return Handler(
             service, limits, directory, recipients, authenticator, acceptor, budget, metrics, postmaster, rules, front_ends

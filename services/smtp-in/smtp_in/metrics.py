@@ -2,11 +2,12 @@
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from mailstead.ops.metrics import SECONDS
+from mailstead.ops.metrics import SECONDS, from_zero
 from smtp_in.content import Budget
 from smtp_in.replies import Reply
 
 BATCHES = (1, 2, 4, 8, 16, 32, 64, 128)
+MESSAGE_OUTCOMES = ("2xx", "4xx", "5xx")
 
 
 class Metrics:
@@ -64,6 +65,10 @@ class Metrics:
         held.set_function(lambda: budget.held)
         self._command_counters: dict[tuple[str, str], Counter] = {}
         self._message_counters: dict[tuple[str, str], Counter] = {}
+
+    def listener(self, name: str) -> None:
+        """There is a listener of this name."""
+        from_zero(self._messages, *((name, outcome) for outcome in MESSAGE_OUTCOMES))
 
     def command(self, verb: str, reply: Reply) -> None:
         """`verb` empty: a line that was no command."""

@@ -17,6 +17,7 @@ async def service_database(settings: ServiceSettings, runtime: Runtime) -> Async
     async with open_database(
         settings.database_url.get_secret_value(),
         pool_size=settings.database_pool_size,
+        prepared=settings.database_prepared_statements,
         observe=operation_timer(runtime.registry, "store"),
     ) as database:
         count_pool(runtime.registry, database.connections)

@@ -1,6 +1,6 @@
 """The metrics that every process has. What is special to a service stands in that service's `metrics.py`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -20,6 +20,13 @@ def new_registry() -> CollectorRegistry:
     return registry
 
 
+def from_zero(counter: Counter, *labels: str | Sequence[str]) -> Counter:
+    """The counter with these label values there from the start: one that begins at 1 shows no increase to Prometheus."""
+    for values in labels:
+        counter.labels(*([values] if isinstance(values, str) else values))
+    return counter
+
+
 @dataclass(frozen=True, slots=True)
 class RuntimeMetrics:
     """How the process itself fares."""
@@ -35,8 +42,10 @@ class RuntimeMetrics:
                 "mailstead_loop_lag_seconds", "How late a timer of the event loop fires", buckets=SECONDS, registry=registry
             ),
             unhandled=Counter("mailstead_unhandled_errors", "Errors that nothing had foreseen", registry=registry),
-            certificate_reloads=Counter(
-                "mailstead_certificate_reloads", "New certificate files, by outcome", ["outcome"], registry=registry
+            certificate_reloads=from_zero(
+                Counter("mailstead_certificate_reloads", "New certificate files, by outcome", ["outcome"], registry=registry),
+                "loaded",
+                "broken",
             ),
         )
 

@@ -57,6 +57,9 @@ class ServiceSettings(BaseSettings):
         description="PostgreSQL as this service's own role: postgresql://role:password@host:port/name"
     )
     database_pool_size: int = Field(default=10, ge=1, le=200, description="Database connections that this replica holds at most")
+    database_prepared_statements: bool = Field(
+        default=True, description="Whether statements are prepared once for each connection; false behind PgBouncer before 1.21"
+    )
     nats_url: str | None = Field(
         default=None, description="NATS servers, comma-separated; without it, changes are found by polling"
     )

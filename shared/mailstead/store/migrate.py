@@ -32,8 +32,14 @@ def alembic_config() -> Config:
 
 async def migrate(url: str) -> str:
     """Upgrade to the newest revision and return its name. Raises NewerSchema, or OSError / asyncpg's errors as they are."""
-    # SQLAlchemy would read the URL in its own way; asyncpg's is that of libpq, with sslmode and the rest.
-    engine = create_async_engine("postgresql+asyncpg://", async_creator=lambda: asyncpg.connect(url), poolclass=NullPool)
+    # SQLAlchemy would read the URL in its own way; asyncpg's is that of libpq, with sslmode and the rest. Through PgBouncer, the
+    # names of prepared statements would meet those of others: they have none.
+    engine = create_async_engine(
+        "postgresql+asyncpg://?prepared_statement_cache_size=0",
+        async_creator=lambda: asyncpg.connect(url, statement_cache_size=0),
+        connect_args={"prepared_statement_name_func": str},
+        poolclass=NullPool,
+    )
     try:
         async with engine.begin() as connection:
             await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})

@@ -29,7 +29,7 @@ FIRST_KEY = "first key"
 
 async def let_services_log_in(owner_url: str, passwords: dict[str, str]) -> None:
     """Give each service role its password, by role name; the roles exist once the schema does. Raises asyncpg's errors."""
-    connection = await asyncpg.connect(owner_url)
+    connection = await asyncpg.connect(owner_url, statement_cache_size=0)  # so that it may lead through PgBouncer
     try:
         for role in ROLES:
             # ALTER ROLE takes no parameters, so the server itself quotes.
@@ -43,7 +43,7 @@ async def let_services_log_in(owner_url: str, passwords: dict[str, str]) -> None
 
 async def create_first_key(owner_url: str, name: str, key: str) -> None:
     """A key for the API with all rights, unless it is there. Raises Refused: CONFLICT when another has this name, UNAVAILABLE."""
-    async with open_database(owner_url, pool_size=1) as database:
+    async with open_database(owner_url, pool_size=1, prepared=False) as database:
         provisioning = Provisioning(database)
         if await provisioning.api_key(fingerprint(key)) is None:
             await provisioning.create_api_key(name, ["admin"], fingerprint(key))

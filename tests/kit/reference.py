@@ -12,6 +12,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 from pydantic_settings import BaseSettings
 
+from api.app import routes
 from api.metrics import ApiMetrics, CanaryMetrics
 from api.settings import ApiSettings
 from canary.settings import CanarySettings
@@ -46,7 +47,7 @@ _EVENTS = (MailboxChanged, QueueFilled, AccountChanged)
 
 def pages() -> dict[str, str]:
     """File name -> Markdown."""
-    return {"settings.md": settings_page(), "metrics.md": metrics_page(), "events.md": events_page()}
+    return {"settings.md": settings_page(), "metrics.md": metrics_page(), "events.md": events_page(), "api.md": api_page()}
 
 
 def settings_of(service: str) -> dict[str, FieldInfo]:
@@ -126,6 +127,24 @@ def _families(registry: CollectorRegistry) -> Iterator[tuple[str, str, str, str]
         (family,) = collector.collect()
         name = family.name + ("_total" if family.type == "counter" else "")
         yield f"`{name}`", family.type, ", ".join(f"`{label}`" for label in collector._labelnames), family.documentation
+
+
+def api_page() -> str:
+    lines = ["# API", "", "What holds on every route is in [../api.md](../api.md)."]
+    for tag, rows in _routes().items():
+        lines += ["", f"## {tag}", "", *_table(("", "scope", ""), iter(rows))]
+    return "\n".join([*lines, ""])
+
+
+def _routes() -> dict[str, list[tuple[str, str, str]]]:
+    """By tag: (method and path, scope, what it does), as the OpenAPI document says."""
+    by_tag: dict[str, list[tuple[str, str, str]]] = {}
+    for path, operations in routes().openapi()["paths"].items():
+        for method, operation in operations.items():
+            scope = f"`{operation['security'][0]['ApiKey'][0]}`" if "security" in operation else "none"
+            row = (f"`{method.upper()} {path}`", scope, " ".join(operation["description"].split()))
+            by_tag.setdefault(operation["tags"][0], []).append(row)
+    return by_tag
 
 
 def events_page() -> str:

@@ -11,8 +11,10 @@ from mailstead.model.address import Address
 from mailstead.model.flags import Flags
 from mailstead.model.ids import new_trace_id
 from mailstead.store.delivery import Delivery, LocalCopy, Outgoing, OutgoingRecipient, Receipt, Stored
+from mailstead.store.engine import Database
 from mailstead.store.ingest import Ingest
 from mailstead.store.provisioning import DEFAULT_TENANT, Provisioning
+from mailstead.store.tenants import Tenants
 from mailstead.wire.message import Parsed, parse_message
 
 PREFIX = b"Return-Path: <sender@example.net>\r\nReceived: by mail.example.org; Mon, 23 Nov 2026 09:00:00 +0000\r\n"
@@ -88,14 +90,16 @@ class Announced(list[Event]):
 class Town:
     """Makes domains and accounts as the API does. `tenant` names whose they are; a tenant's first account makes its domain."""
 
-    def __init__(self, provisioning: Provisioning) -> None:
-        self._provisioning = provisioning
+    def __init__(self, database: Database) -> None:
+        self._provisioning = Provisioning(database)
+        self._tenants = Tenants(database)
         self._domains: dict[str, str] = {}
 
     async def account(self, name: str = "", *, tenant: str = DEFAULT_TENANT, quota: int = 0) -> Account:
         if tenant not in self._domains:
             self._domains[tenant] = f"{tenant}.example.org"
-            await self._provisioning.create_domain(self._domains[tenant], tenant)
+            tenant_id = None if tenant == DEFAULT_TENANT else (await self._tenants.create(tenant)).tenant_id
+            await self._provisioning.create_domain(self._domains[tenant], tenant_id)
         address = Address(name or f"user{next(_numbers)}", self._domains[tenant])
         row = await self._provisioning.create_account(address, "no password", quota)
         return Account(row.account_id, row.tenant_id, row.address)

@@ -115,8 +115,8 @@ def provisioning(api_db: Database) -> Provisioning:
 
 
 @pytest.fixture
-def town(provisioning: Provisioning) -> Town:
-    return Town(provisioning)
+def town(api_db: Database) -> Town:
+    return Town(api_db)
 
 
 @pytest.fixture

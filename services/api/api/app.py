@@ -14,21 +14,29 @@ from api.deps import Backend
 from api.errors import on_http, on_invalid, on_refused, on_unexpected
 from api.metrics import ApiMetrics, CanaryMetrics
 from api.middleware import Outermost
-from api.routers import accounts, aliases, app_passwords, canary_runs, domains, queue, server, sieve_scripts, signing_keys
+from api.rate_limit import RateLimit
+from api.routers import ROUTERS
 from api.server import serve_http
 from api.settings import ApiSettings
+from mailstead.bus import Bus
 from mailstead.model.failure import Refused
 from mailstead.ops.database import service_database
 from mailstead.ops.events import service_bus
 from mailstead.ops.lifecycle import Runtime
 from mailstead.store.aliases import Aliases
+from mailstead.store.api_keys import ApiKeys
 from mailstead.store.app_passwords import AppPasswords
+from mailstead.store.engine import Database
+from mailstead.store.idempotency import IdempotencyKeys
+from mailstead.store.limits import Limits, Rate
 from mailstead.store.passwords import Passwords
 from mailstead.store.provisioning import Provisioning
 from mailstead.store.queue_view import QueueView
+from mailstead.store.reach import Reach
 from mailstead.store.sieve_scripts import SieveScripts
 from mailstead.store.signing_keys import SigningKeys
-from mailstead.wire.sieve import Limits
+from mailstead.store.tenants import Tenants
+from mailstead.wire import sieve
 
 _VERSION = version("mailstead-api")
 
@@ -42,6 +50,13 @@ class _Application(FastAPI):
 
 def create_app(backend: Backend) -> FastAPI:
     """The routes over `backend`, without the middleware around them."""
+    app = routes()
+    app.state.backend = backend
+    return app
+
+
+def routes() -> FastAPI:
+    """The routes over nothing, for their document."""
     app = _Application(
         title="Mailstead API",
         version=_VERSION,
@@ -56,10 +71,32 @@ def create_app(backend: Backend) -> FastAPI:
             Exception: on_unexpected,
         },
     )
-    app.state.backend = backend
-    for module in (domains, signing_keys, accounts, app_passwords, sieve_scripts, aliases, queue, canary_runs, server):
-        app.include_router(module.router)
+    for router in ROUTERS:
+        app.include_router(router)
     return app
+
+
+def backend_over(db: Database, bus: Bus, passwords: Passwords, settings: ApiSettings, canary: CanaryMetrics) -> Backend:
+    """What requests share, over one database."""
+    return Backend(
+        db=db,
+        bus=bus,
+        reach=Reach(db),
+        rate_limit=RateLimit(Limits(db), Rate(settings.api_rate_per_second, settings.api_rate_burst)),
+        idempotency=IdempotencyKeys(db),
+        api_keys=ApiKeys(db),
+        tenants=Tenants(db),
+        provisioning=Provisioning(db),
+        aliases=Aliases(db),
+        signing_keys=SigningKeys(db),
+        queue=QueueView(db),
+        passwords=passwords,
+        app_passwords=AppPasswords(db),
+        password_strength=settings.api_password_strength,
+        scripts=SieveScripts(db, max_scripts=settings.sieve_max_scripts),
+        script_limits=sieve.Limits(octets=settings.sieve_max_script_octets, redirects=settings.sieve_max_redirects),
+        canary=canary,
+    )
 
 
 @asynccontextmanager
@@ -70,24 +107,7 @@ async def api(settings: ApiSettings, runtime: Runtime) -> AsyncIterator[None]:
         bus = await stack.enter_async_context(service_bus(settings, runtime))
         passwords = Passwords()
         stack.callback(passwords.close)
-        scripts = SieveScripts(db, max_scripts=settings.sieve_max_scripts)
-        limits = Limits(octets=settings.sieve_max_script_octets, redirects=settings.sieve_max_redirects)
-        app = create_app(
-            Backend(
-                db,
-                bus,
-                Provisioning(db),
-                Aliases(db),
-                SigningKeys(db),
-                QueueView(db),
-                passwords,
-                AppPasswords(db),
-                settings.api_password_strength,
-                scripts,
-                limits,
-                CanaryMetrics.register(runtime.registry),
-            )
-        )
+        app = create_app(backend_over(db, bus, passwords, settings, CanaryMetrics.register(runtime.registry)))
         guarded = Outermost(app, ApiMetrics.register(runtime.registry), settings.api_max_body)
         await stack.enter_async_context(serve_http(guarded, settings, runtime))
         yield

@@ -26,6 +26,13 @@ def page_of(items: Sequence[ItemT], limit: int, key: Callable[[ItemT], object]) 
     return Page(items=shown, next_cursor=encode_cursor(key(shown[-1])) if len(items) > limit else None)
 
 
+def page_of_all(items: Sequence[ItemT], limit: int, cursor: str | None, key: Callable[[ItemT], object]) -> Page[ItemT]:
+    """A page of a list that is short enough to be read whole."""
+    last = decode_cursor(cursor, str)
+    at = next((n + 1 for n, item in enumerate(items) if str(key(item)) == last), len(items)) if last is not None else 0
+    return page_of(items[at : at + limit + 1], limit, key)
+
+
 def encode_cursor(key: object) -> str:
     """The cursor behind an item with this key."""
     return urlsafe_b64encode(str(key).encode()).decode().rstrip("=")

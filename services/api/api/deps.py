@@ -11,20 +11,26 @@ from fastapi import Depends, Request, Security
 from fastapi.exceptions import RequestValidationError
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer, SecurityScopes
 
+from api.callers import Caller, require_reach
 from api.metrics import CanaryMetrics
-from api.scopes import Scope, grants
+from api.rate_limit import RateLimit
+from api.scopes import OF_OPERATORS, Scope, grants
 from mailstead.bus import Bus
 from mailstead.model.api_key import MAX_KEY, fingerprint
 from mailstead.model.failure import Failure, Refused
 from mailstead.ops.logging import get_logger
 from mailstead.store.aliases import Aliases
+from mailstead.store.api_keys import ApiKeys
 from mailstead.store.app_passwords import AppPasswords
 from mailstead.store.engine import Database
+from mailstead.store.idempotency import IdempotencyKeys
 from mailstead.store.passwords import Passwords
 from mailstead.store.provisioning import Provisioning
 from mailstead.store.queue_view import QueueView
+from mailstead.store.reach import Reach
 from mailstead.store.sieve_scripts import SieveScripts
 from mailstead.store.signing_keys import SigningKeys
+from mailstead.store.tenants import Tenants
 from mailstead.wire.sieve import Limits
 
 MAX_NAME = 100  # characters of a parameter's name that a problem repeats
@@ -38,6 +44,11 @@ class Backend:
 
     db: Database
     bus: Bus
+    reach: Reach
+    rate_limit: RateLimit
+    idempotency: IdempotencyKeys
+    api_keys: ApiKeys
+    tenants: Tenants
     provisioning: Provisioning
     aliases: Aliases
     signing_keys: SigningKeys
@@ -56,6 +67,15 @@ def backend(request: Request) -> Backend:
 
 
 UseBackend = Annotated[Backend, Depends(backend)]
+
+
+def caller(request: Request) -> Caller:
+    """Who asks; of a route that `requires` a scope."""
+    found: Caller = request.state.caller
+    return found
+
+
+UseCaller = Annotated[Caller, Depends(caller)]
 
 _bearer = HTTPBearer(scheme_name="ApiKey", description="An API key, as `Authorization: Bearer ms_…`", auto_error=False)
 
@@ -76,16 +96,27 @@ async def _authorize(
     backend: UseBackend,
     credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
 ) -> None:
-    """Raises Refused(BAD_CREDENTIALS) without a key that is good, Refused(NOT_PERMITTED) when its scopes do not reach."""
+    """Raises Refused: BAD_CREDENTIALS without a key that is good, NOT_PERMITTED when its scopes do not reach, TOO_MANY.
+
+    For what a path names beyond the caller's tenant it raises what is raised where it is not there.
+    """
+    caller = await _caller_of(backend, credentials)
+    request.state.allowance = await backend.rate_limit.spend(caller.name)
+    for scope in map(Scope, needed.scopes):
+        if not grants(caller.scopes, scope) or (caller.tenant_id is not None and scope in OF_OPERATORS):
+            raise Refused(Failure.NOT_PERMITTED, f"{caller.name} lacks {scope}")
+    await require_reach(backend.reach, caller, request.path_params)
+    _require_known_query(request)
+    request.state.caller = caller
+
+
+async def _caller_of(backend: Backend, credentials: HTTPAuthorizationCredentials | None) -> Caller:
     if credentials is None or len(credentials.credentials) > MAX_KEY:
         raise Refused(Failure.BAD_CREDENTIALS, "no key")
-    key = await backend.provisioning.api_key(fingerprint(credentials.credentials))
+    key = await backend.api_keys.find(fingerprint(credentials.credentials))
     if key is None:
         raise Refused(Failure.BAD_CREDENTIALS, "unknown or expired key")
-    held = frozenset(key.scopes)
-    if not all(grants(held, Scope(scope)) for scope in needed.scopes):
-        raise Refused(Failure.NOT_PERMITTED, f"key {key.name} lacks {needed.scope_str}")
-    _require_known_query(request)
+    return Caller(f"key {key.name}", frozenset(key.scopes), key.tenant_id)
 
 
 def _anybody(request: Request) -> None:

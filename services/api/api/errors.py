@@ -37,12 +37,14 @@ STATUS: dict[Failure, tuple[HTTPStatus, str]] = {
     Failure.NO_SUCH_MAILBOX: (HTTPStatus.NOT_FOUND, "There is no such mailbox."),
     Failure.NO_SUCH_MESSAGE: (HTTPStatus.NOT_FOUND, "There is no such message."),
     Failure.NO_SUCH_SCRIPT: (HTTPStatus.NOT_FOUND, "There is no such script."),
-    Failure.NO_SUCH_KEY: (HTTPStatus.NOT_FOUND, "There is no such signing key."),
+    Failure.NO_SUCH_KEY: (HTTPStatus.NOT_FOUND, "There is no such key."),
+    Failure.NO_SUCH_TENANT: (HTTPStatus.NOT_FOUND, "There is no such tenant."),
+    Failure.CHANGED: (HTTPStatus.PRECONDITION_FAILED, "It was changed meanwhile. Read it again."),
     Failure.MAILBOX_EXISTS: (HTTPStatus.CONFLICT, "A mailbox of this name exists."),
     Failure.MAILBOX_HAS_CHILDREN: (HTTPStatus.CONFLICT, "The mailbox has others below it."),
     Failure.INVALID_NAME: (HTTPStatus.UNPROCESSABLE_ENTITY, "This name cannot be used."),
     Failure.INVALID_SCRIPT: (HTTPStatus.UNPROCESSABLE_ENTITY, "The script cannot be used."),
-    Failure.NOT_PERMITTED: (HTTPStatus.FORBIDDEN, "The API key does not allow this."),
+    Failure.NOT_PERMITTED: (HTTPStatus.FORBIDDEN, "This is not allowed to who asks."),
     Failure.OVER_QUOTA: (HTTPStatus.CONFLICT, "The quota is used up."),
     Failure.TOO_LARGE: (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The request is too large."),
     Failure.TOO_MANY: (HTTPStatus.TOO_MANY_REQUESTS, "Too many. Try again later."),
@@ -76,6 +78,8 @@ def problem_response(problem: Problem) -> JSONResponse:
         headers["WWW-Authenticate"] = "Bearer"  # RFC 6750 §3
     if problem.status == HTTPStatus.SERVICE_UNAVAILABLE:
         headers["Retry-After"] = "5"
+    if problem.status == HTTPStatus.TOO_MANY_REQUESTS:
+        headers["Retry-After"] = "1"
     body = problem.model_dump(by_alias=True, exclude_none=True)
     return JSONResponse(body, problem.status, headers, media_type=MEDIA_TYPE)
 

@@ -8,6 +8,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.errors import problem_of, problem_response
 from api.metrics import ApiMetrics
+from api.rate_limit import Allowance
 from mailstead.model.failure import Failure
 from mailstead.model.ids import new_trace_id
 from mailstead.ops.logging import bind, get_logger
@@ -36,6 +37,8 @@ class Outermost:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 headers = [*message.get("headers", ()), (b"x-trace-id", trace_id.encode()), (b"cache-control", b"no-store")]
+                allowance: Allowance | None = scope.get("state", {}).get("allowance")
+                headers += allowance.headers() if allowance else []
                 message = {**message, "headers": headers}
             await send(message)
 

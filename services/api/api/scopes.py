@@ -7,6 +7,10 @@ class Scope(StrEnum):
     """Stored with a key as text. `ADMIN` includes all the others, also those that later releases add."""
 
     ADMIN = "admin"
+    TENANTS_READ = "tenants:read"
+    TENANTS_WRITE = "tenants:write"
+    KEYS_READ = "api-keys:read"
+    KEYS_WRITE = "api-keys:write"
     DOMAINS_READ = "domains:read"
     DOMAINS_WRITE = "domains:write"
     ACCOUNTS_READ = "accounts:read"
@@ -16,6 +20,10 @@ class Scope(StrEnum):
     QUEUE_READ = "queue:read"
     SERVER_READ = "server:read"
     CANARY_WRITE = "canary:write"
+
+
+OF_OPERATORS = frozenset({Scope.TENANTS_WRITE, Scope.CANARY_WRITE})
+"""What is about the house as a whole: a caller who reaches one tenant only may not do it, whatever scopes they hold."""
 
 
 def grants(held: frozenset[str], needed: Scope) -> bool:

@@ -15,4 +15,8 @@ class ApiSettings(ServiceSettings, SieveSettings):
     api_password_strength: int = Field(
         default=2, ge=0, le=4, description="How hard a password must be to guess that somebody sets, from 0 (anything) to 4"
     )
+    api_rate_per_second: float = Field(
+        default=100, ge=0, description="Requests that a caller may send each second on average, over all replicas; 0: no limit"
+    )
+    api_rate_burst: int = Field(default=1000, ge=1, description="Requests that a caller may send at once")
     api_idle_seconds: int = Field(default=30, ge=1, description="How long an idle connection is kept, in seconds")

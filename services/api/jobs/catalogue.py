@@ -8,6 +8,7 @@ from jobs.metrics import JobsMetrics
 from jobs.settings import JobsSettings
 from mailstead.ops.logging import get_logger
 from mailstead.store.engine import Database
+from mailstead.store.idempotency import purge_idempotency_keys
 from mailstead.store.invariants import CHECKS, check_invariants
 from mailstead.store.logins import forget_failures
 from mailstead.store.marks import expire_marks
@@ -50,6 +51,7 @@ def catalogue(db: Database, settings: JobsSettings, metrics: JobsMetrics) -> tup
         removed("tombstone", await reclaim.tombstones(timedelta(days=settings.jobs_expunged_days)))
         removed("queue", await reclaim.settled_queue(timedelta(days=settings.jobs_queue_history_days)))
         removed("mark", await expire_marks(db))
+        removed("idempotency_key", await purge_idempotency_keys(db))
         removed("login_failure", await forget_failures(db, LOGIN_FAILURES_KEPT))
 
     async def rotate_keys() -> None:

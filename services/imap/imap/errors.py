@@ -27,6 +27,8 @@ REPLIES: dict[Failure, Reply] = {
     Failure.MAILBOX_HAS_CHILDREN: no("mailbox has mailboxes below it", "HASCHILDREN"),
     Failure.INVALID_NAME: no("that cannot be a mailbox name", "CANNOT"),
     Failure.INVALID_SCRIPT: UNEXPECTED,
+    Failure.NO_SUCH_TENANT: UNEXPECTED,
+    Failure.CHANGED: UNEXPECTED,
     Failure.NOT_PERMITTED: no("not permitted", "NOPERM"),
     Failure.OVER_QUOTA: no("quota is exceeded", "OVERQUOTA"),
     Failure.TOO_LARGE: no("too large", "TOOBIG"),

@@ -27,6 +27,8 @@ REPLIES: dict[Failure, Reply] = {
     Failure.MAILBOX_HAS_CHILDREN: UNEXPECTED,
     Failure.INVALID_NAME: UNEXPECTED,
     Failure.INVALID_SCRIPT: UNEXPECTED,
+    Failure.NO_SUCH_TENANT: UNEXPECTED,
+    Failure.CHANGED: UNEXPECTED,
     Failure.NOT_PERMITTED: Reply(False, "not permitted"),
     Failure.OVER_QUOTA: UNEXPECTED,
     Failure.TOO_LARGE: UNEXPECTED,

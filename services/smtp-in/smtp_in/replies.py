@@ -155,6 +155,8 @@ FAILURES: dict[Failure, Reply] = {
     Failure.MAILBOX_HAS_CHILDREN: TRY_LATER,
     Failure.INVALID_NAME: TRY_LATER,
     Failure.INVALID_SCRIPT: TRY_LATER,
+    Failure.NO_SUCH_TENANT: TRY_LATER,
+    Failure.CHANGED: TRY_LATER,
     Failure.NOT_PERMITTED: Reply(550, "5.7.1", "Not permitted"),
     Failure.OVER_QUOTA: Reply(452, "4.2.2", "Recipient's mailbox is full"),
     Failure.TOO_LARGE: TOO_LARGE,

@@ -23,6 +23,7 @@ class Failure(Enum):
     NO_SUCH_MESSAGE = "no such message"
     NO_SUCH_SCRIPT = "no such script"
     NO_SUCH_KEY = "no such key"
+    NO_SUCH_TENANT = "no such tenant"
     MAILBOX_EXISTS = "mailbox exists"
     MAILBOX_HAS_CHILDREN = "mailbox has children"
     INVALID_NAME = "invalid name"
@@ -33,6 +34,7 @@ class Failure(Enum):
     TOO_MANY = "too many"
     IN_USE = "in use"
     CONFLICT = "conflict"  # it exists already, or changed meanwhile
+    CHANGED = "changed"  # it is no longer what the client has seen
 
 
 class Refused(Exception):

@@ -1,6 +1,6 @@
 """Addresses that stand for others: aliases, groups and catch-alls. Looking them up for mail is `directory.py`."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import asyncpg
@@ -33,14 +33,23 @@ class Aliases:
         self._database = database
 
     async def create(
-        self, address: str, targets: Sequence[str], *, is_group: bool = False, members_only: bool = False
+        self,
+        address: str,
+        targets: Sequence[str],
+        *,
+        is_group: bool = False,
+        members_only: bool = False,
+        tenant_id: int | None = None,
     ) -> AliasRow:
-        """`address` in lower case. Raises Refused: NO_SUCH_DOMAIN, or CONFLICT when it is taken or its domain is an alias."""
+        """`address` in lower case; `tenant_id`: its domain must be of that tenant.
+
+        Raises Refused: NO_SUCH_DOMAIN, or CONFLICT when it is taken or its domain is an alias.
+        """
         domain_name = address.rpartition("@")[2]
 
         async def work(connection: Connection) -> AliasRow:
             found = await run(connection, select(domains).where(domains.c.name == domain_name))
-            if not found:
+            if not found or tenant_id not in (None, found[0]["tenant_id"]):
                 raise Refused(Failure.NO_SUCH_DOMAIN, f"no domain {domain_name}")
             if found[0]["alias_of"] is not None:
                 raise Refused(Failure.CONFLICT, f"{domain_name} has the addresses of another domain")
@@ -59,11 +68,17 @@ class Aliases:
 
         return await self._database.transact("create alias", work)
 
-    async def list(self, limit: int, after: str = "", domain: str | None = None) -> Sequence[AliasRow]:
+    async def list(
+        self, limit: int, after: str = "", domain: str | None = None, *, tenant_id: int | None = None, active: bool | None = None
+    ) -> Sequence[AliasRow]:
         """In the order of addresses; `after` is the last of the page before."""
         statement = select(*_ALIAS).where(addresses.c.kind != "account", addresses.c.address > after)
         if domain is not None:
             statement = statement.join_from(addresses, domains).where(domains.c.name == domain.lower())
+        if tenant_id is not None:
+            statement = statement.where(addresses.c.tenant_id == tenant_id)
+        if active is not None:
+            statement = statement.where(addresses.c.active == active)
         async with self._database.connection("list aliases") as connection:
             return [_row(row) for row in await run(connection, statement.order_by(addresses.c.address).limit(limit))]
 
@@ -80,12 +95,17 @@ class Aliases:
         targets: Sequence[str] | None = None,
         members_only: bool | None = None,
         active: bool | None = None,
+        expect: Callable[[AliasRow], None] | None = None,
     ) -> AliasRow:
-        """Change what is not None. Raises Refused: NO_SUCH_ACCOUNT; CONFLICT where  is asked of what is no group."""
+        """Change what is not None; `expect` is called with the alias as it is, locked, and may raise Refused.
+
+        Raises Refused: NO_SUCH_ACCOUNT; CONFLICT where members only is asked of what is no group."""
         given = {"targets": targets and [*targets], "members_only": members_only, "active": active}
 
         async def work(connection: Connection) -> AliasRow:
             rows = await run(connection, select(*_ALIAS).where(_is_alias(address)).with_for_update())
+            if expect:
+                expect(_one(address, rows))
             if members_only and not _one(address, rows).is_group:
                 raise Refused(Failure.CONFLICT, f"{address} is no group")
             values = {name: value for name, value in given.items() if value is not None}
@@ -95,11 +115,15 @@ class Aliases:
 
         return await self._database.transact("update alias", work)
 
-    async def delete(self, address: str) -> None:
-        """Raises Refused(NO_SUCH_ACCOUNT)."""
-        async with self._database.connection("delete alias") as connection:
-            rows = await run(connection, delete(addresses).where(_is_alias(address)).returning(*_ALIAS))
-        _one(address, rows)
+    async def delete(self, address: str, expect: Callable[[AliasRow], None] | None = None) -> None:
+        """`expect` as in `update`. Raises Refused(NO_SUCH_ACCOUNT)."""
+
+        async def work(connection: Connection) -> None:
+            gone = _one(address, await run(connection, delete(addresses).where(_is_alias(address)).returning(*_ALIAS)))
+            if expect:
+                expect(gone)
+
+        await self._database.transact("delete alias", work)
 
 
 def _is_alias(address: str) -> ColumnElement[bool]:

@@ -19,9 +19,9 @@ from alembic.util import CommandError
 
 from mailstead.model.api_key import fingerprint
 from mailstead.model.failure import Failure, Refused
+from mailstead.store.api_keys import ApiKeys
 from mailstead.store.engine import open_database
 from mailstead.store.migrate import NewerSchema, migrate
-from mailstead.store.provisioning import Provisioning
 from mailstead.store.roles import ROLE_PREFIX, ROLES
 
 FIRST_KEY = "first key"
@@ -44,9 +44,9 @@ async def let_services_log_in(owner_url: str, passwords: dict[str, str]) -> None
 async def create_first_key(owner_url: str, name: str, key: str) -> None:
     """A key for the API with all rights, unless it is there. Raises Refused: CONFLICT when another has this name, UNAVAILABLE."""
     async with open_database(owner_url, pool_size=1, prepared=False) as database:
-        provisioning = Provisioning(database)
-        if await provisioning.api_key(fingerprint(key)) is None:
-            await provisioning.create_api_key(name, ["admin"], fingerprint(key))
+        keys = ApiKeys(database)
+        if await keys.find(fingerprint(key)) is None:
+            await keys.create(name, ["admin"], fingerprint(key))
 
 
 async def prepare(owner_url: str, passwords: dict[str, str] | None, first_key: str | None) -> str:

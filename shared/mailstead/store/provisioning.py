@@ -1,7 +1,7 @@
-"""Changing the directory: tenants, domains, accounts and API keys. SQLAlchemy builds the statements; nothing here is hot."""
+"""Changing the directory: domains and accounts. SQLAlchemy builds the statements; nothing here is hot."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,7 +15,6 @@ from mailstead.store.mailbox_row import INBOX, create_mailbox
 from mailstead.store.schema import (
     accounts,
     addresses,
-    api_keys,
     domains,
     emails,
     expunged,
@@ -112,33 +111,21 @@ class AccountRow:
     messages: int
 
 
-@dataclass(frozen=True, slots=True)
-class ApiKeyRow:
-    """An API key; its secret is nowhere, only the hash of it is stored."""
-
-    api_key_id: int
-    name: str
-    scopes: tuple[str, ...]
-    expires_at: datetime | None
-
-
 class Provisioning:
     """Each method is one transaction. Besides what they name, all raise Refused(UNAVAILABLE)."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def create_domain(self, name: str, tenant: str = DEFAULT_TENANT, alias_of: str | None = None) -> DomainRow:
-        """A domain of a tenant, which is made on its first use; as `alias_of` another it has that one's addresses for good.
+    async def create_domain(self, name: str, tenant_id: int | None = None, alias_of: str | None = None) -> DomainRow:
+        """A domain of a tenant; None is the default one, made on its first use.
 
-        Raises Refused: CONFLICT when the domain exists, NO_SUCH_DOMAIN when that other one does not, or is an alias itself.
+        As `alias_of` another it has that one's addresses for good. Raises Refused: NO_SUCH_TENANT, CONFLICT when the domain
+        exists, NO_SUCH_DOMAIN when that other one does not, or is an alias itself, or another tenant's.
         """
 
         async def work(connection: Connection) -> DomainRow:
-            made = upsert(tenants).values(name=tenant, content_key=os.urandom(32)).on_conflict_do_nothing()
-            await run(connection, made)
-            (tenant_row,) = await run(connection, select(tenants.c.tenant_id).where(tenants.c.name == tenant))
-            values = {"tenant_id": tenant_row["tenant_id"], "name": name.lower()}
+            values = {"tenant_id": await _tenant(connection, tenant_id), "name": name.lower()}
             if alias_of is not None:
                 original = await _domain(connection, alias_of)
                 if original.alias_of is not None or original.tenant_id != values["tenant_id"]:
@@ -151,16 +138,22 @@ class Provisioning:
 
         return await self._database.transact("create domain", work)
 
-    async def domains(self, limit: int, after: str = "") -> Sequence[DomainRow]:
+    async def domains(
+        self, limit: int, after: str = "", *, tenant_id: int | None = None, active: bool | None = None
+    ) -> Sequence[DomainRow]:
         """In the order of names; `after` is the last name of the page before."""
         statement = select(*_DOMAIN).where(domains.c.name > after).order_by(domains.c.name).limit(limit)
+        if tenant_id is not None:
+            statement = statement.where(domains.c.tenant_id == tenant_id)
+        if active is not None:
+            statement = statement.where(domains.c.active == active)
         async with self._database.connection("list domains") as connection:
             return [DomainRow(*row) for row in await run(connection, statement)]
 
-    async def domain(self, name: str) -> DomainRow:
-        """Raises Refused(NO_SUCH_DOMAIN)."""
+    async def domain(self, name: str, tenant_id: int | None = None) -> DomainRow:
+        """Raises Refused(NO_SUCH_DOMAIN), also where it is not of this tenant."""
         async with self._database.connection("get domain") as connection:
-            return await _domain(connection, name)
+            return await _domain(connection, name, tenant_id)
 
     async def update_domain(
         self,
@@ -169,15 +162,19 @@ class Provisioning:
         active: bool | None = None,
         scram: bool | None = None,
         scores: Mapping[str, float | None] | None = None,
+        expect: Callable[[DomainRow], None] | None = None,
     ) -> DomainRow:
         """Change what is not None. Without `scram`, the keys of its accounts are gone at once. Raises Refused(NO_SUCH_DOMAIN).
 
+        `expect` is called with the domain as it is, locked, and may raise Refused.
         `scores` has junk_score, reject_score, or both; None in it takes one away.
         """
         values: dict[str, object] = {key: value for key, value in {"active": active, "scram": scram}.items() if value is not None}
         values |= scores or {}
 
         async def work(connection: Connection) -> DomainRow:
+            if expect:
+                expect(await _locked_domain(connection, name))
             if values:
                 await run(connection, update(domains).where(domains.c.name == name.lower()).values(**values))
             domain = await _domain(connection, name)
@@ -188,11 +185,16 @@ class Provisioning:
 
         return await self._database.transact("update domain", work)
 
-    async def delete_domain(self, name: str) -> None:
-        """With its aliases. Raises Refused: NO_SUCH_DOMAIN, or CONFLICT while it has accounts or alias domains."""
+    async def delete_domain(self, name: str, expect: Callable[[DomainRow], None] | None = None) -> None:
+        """With its aliases; `expect` as in `update_domain`.
+
+        Raises Refused: NO_SUCH_DOMAIN, or CONFLICT while it has accounts or alias domains.
+        """
 
         async def work(connection: Connection) -> None:
-            domain = await _domain(connection, name)
+            domain = await _locked_domain(connection, name)
+            if expect:
+                expect(domain)
             if domain.accounts:
                 raise Refused(Failure.CONFLICT, f"domain {name} has {domain.accounts} accounts")
             if await run(connection, select(domains.c.name).where(domains.c.alias_of == domain.domain_id)):
@@ -208,14 +210,16 @@ class Provisioning:
         quota_bytes: int,
         quota_messages: int = 0,
         scram: ScramKeys | None = None,
+        *,
+        tenant_id: int | None = None,
     ) -> AccountRow:
         """An account with its own address and the standard mailboxes; `scram` is kept if the domain asks for such keys.
 
-        Raises Refused: NO_SUCH_DOMAIN, CONFLICT.
+        `tenant_id`: the domain must be its. Raises Refused: NO_SUCH_DOMAIN, CONFLICT.
         """
 
         async def work(connection: Connection) -> AccountRow:
-            domain = await _domain(connection, address.domain)
+            domain = await _domain(connection, address.domain, tenant_id)
             if domain.alias_of is not None:
                 raise Refused(Failure.CONFLICT, f"{address.domain} has the addresses of {domain.alias_of}")
             values = {"tenant_id": domain.tenant_id, "address": address.key}
@@ -245,11 +249,26 @@ class Provisioning:
 
         return await self._database.transact("create account", work)
 
-    async def accounts(self, limit: int, after: int = 0, domain: str | None = None) -> Sequence[AccountRow]:
-        """In the order of ids; `after` is the last id of the page before."""
+    async def accounts(
+        self,
+        limit: int,
+        after: int = 0,
+        domain: str | None = None,
+        *,
+        tenant_id: int | None = None,
+        active: bool | None = None,
+        starts: str | None = None,
+    ) -> Sequence[AccountRow]:
+        """In the order of ids; `after` is the last id of the page before. `starts`: only addresses that begin so."""
         statement = select(*_ACCOUNT).where(accounts.c.account_id > after).order_by(accounts.c.account_id).limit(limit)
         if domain is not None:
             statement = statement.join_from(accounts, domains).where(domains.c.name == domain.lower())
+        if tenant_id is not None:
+            statement = statement.where(accounts.c.tenant_id == tenant_id)
+        if active is not None:
+            statement = statement.where(accounts.c.active == active)
+        if starts is not None:
+            statement = statement.where(accounts.c.address.startswith(starts.lower(), autoescape=True))
         async with self._database.connection("list accounts") as connection:
             return [AccountRow(*row) for row in await run(connection, statement)]
 
@@ -271,9 +290,11 @@ class Provisioning:
         keeps_copy: bool | None = None,
         files_tags: bool | None = None,
         send_as: Sequence[str] | None = None,
+        expect: Callable[[AccountRow], None] | None = None,
     ) -> AccountRow:
         """Change what is not None; a new password ends the old one at once, with `scram` if its domain asks for such keys.
 
+        `expect` is called with the account as it is, locked, and may raise Refused.
         Raises Refused: NO_SUCH_ACCOUNT, or CONFLICT when it would neither forward nor keep what comes.
         """
         values: dict[str, object] = {}
@@ -286,9 +307,10 @@ class Provisioning:
                 values[name] = value
 
         async def work(connection: Connection) -> AccountRow:
-            if values.keys() & {"forwards", "keeps_copy"}:
-                await run(connection, select(accounts.c.account_id).where(accounts.c.account_id == account_id).with_for_update())
-                known = await _account(connection, account_id)
+            if expect or values.keys() & {"forwards", "keeps_copy"}:
+                known = await _locked_account(connection, account_id)
+                if expect:
+                    expect(known)
                 if not values.get("keeps_copy", known.keeps_copy) and not values.get("forwards", known.forwards):
                     raise Refused(Failure.CONFLICT, f"account {account_id} would neither forward nor keep what comes")
             if values:
@@ -299,13 +321,15 @@ class Provisioning:
 
         return await self._database.transact("update account", work)
 
-    async def delete_account(self, account_id: int) -> AccountRow:
+    async def delete_account(self, account_id: int, expect: Callable[[AccountRow], None] | None = None) -> AccountRow:
         """Remove the account and all its mail; contents that nothing refers to any more are reclaimed later.
 
-        Returns what it was. Raises Refused(NO_SUCH_ACCOUNT).
+        Returns what it was; `expect` as in `update_account`. Raises Refused(NO_SUCH_ACCOUNT).
         """
 
         async def work(connection: Connection) -> AccountRow:
+            if expect:
+                expect(await _locked_account(connection, account_id))
             account = await _account(connection, account_id)
             # In the one lock order (promise D7): no delivery can add a message once the mailbox rows are held.
             await connection.execute(
@@ -317,27 +341,6 @@ class Provisioning:
             return account
 
         return await self._database.transact("delete account", work)
-
-    async def create_api_key(
-        self, name: str, scopes: Sequence[str], secret_hash: bytes, expires_at: datetime | None = None
-    ) -> int:
-        """The id of the new key. Raises Refused(CONFLICT) when the name is taken."""
-        key = upsert(api_keys).values(name=name, scopes=list(scopes), secret_hash=secret_hash, expires_at=expires_at)
-        async with self._database.connection("create API key") as connection:
-            rows = await run(connection, key.on_conflict_do_nothing().returning(api_keys.c.api_key_id))
-        if not rows:
-            raise Refused(Failure.CONFLICT, f"API key {name} exists")
-        return int(rows[0]["api_key_id"])
-
-    async def api_key(self, secret_hash: bytes) -> ApiKeyRow | None:
-        """The key with this hash unless it has expired."""
-        row = await self._database.fetchrow(
-            "API key",
-            """SELECT api_key_id, name, scopes, expires_at FROM api_keys
-               WHERE secret_hash = $1 AND (expires_at IS NULL OR expires_at > now())""",
-            secret_hash,
-        )
-        return ApiKeyRow(row["api_key_id"], row["name"], tuple(row["scopes"]), row["expires_at"]) if row else None
 
 
 async def _keep_scram_keys(connection: Connection, account_id: int, keys: ScramKeys | None) -> None:
@@ -356,11 +359,32 @@ async def _keep_scram_keys(connection: Connection, account_id: int, keys: ScramK
         )
 
 
-async def _domain(connection: Connection, name: str) -> DomainRow:
+async def _tenant(connection: Connection, tenant_id: int | None) -> int:
+    """The tenant that is meant. Raises Refused(NO_SUCH_TENANT)."""
+    if tenant_id is not None:
+        if not await run(connection, select(tenants.c.tenant_id).where(tenants.c.tenant_id == tenant_id)):
+            raise Refused(Failure.NO_SUCH_TENANT, f"no tenant {tenant_id}")
+        return tenant_id
+    await run(connection, upsert(tenants).values(name=DEFAULT_TENANT, content_key=os.urandom(32)).on_conflict_do_nothing())
+    (row,) = await run(connection, select(tenants.c.tenant_id).where(tenants.c.name == DEFAULT_TENANT))
+    return int(row["tenant_id"])
+
+
+async def _domain(connection: Connection, name: str, tenant_id: int | None = None) -> DomainRow:
     rows = await run(connection, select(*_DOMAIN).where(domains.c.name == name.lower()))
-    if not rows:
+    if not rows or tenant_id not in (None, rows[0]["tenant_id"]):
         raise Refused(Failure.NO_SUCH_DOMAIN, f"no domain {name}")
     return DomainRow(*rows[0])
+
+
+async def _locked_domain(connection: Connection, name: str) -> DomainRow:
+    await run(connection, select(domains.c.domain_id).where(domains.c.name == name.lower()).with_for_update())
+    return await _domain(connection, name)
+
+
+async def _locked_account(connection: Connection, account_id: int) -> AccountRow:
+    await run(connection, select(accounts.c.account_id).where(accounts.c.account_id == account_id).with_for_update())
+    return await _account(connection, account_id)
 
 
 async def _account(connection: Connection, account_id: int) -> AccountRow:

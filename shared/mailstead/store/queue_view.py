@@ -11,7 +11,8 @@ _LIST = """
 SELECT m.queue_id, m.tenant_id, m.account_id, m.trace_id, m.sender, m.size, m.queued_at, m.expires_at,
        count(*) FILTER (WHERE r.state IN ('waiting', 'leased'))::int AS open, count(*)::int AS recipients
 FROM queue_messages m JOIN queue_recipients r USING (queue_id)
-WHERE $1::uuid IS NULL OR m.queue_id < $1 GROUP BY m.queue_id ORDER BY m.queue_id DESC LIMIT $2
+WHERE ($1::uuid IS NULL OR m.queue_id < $1) AND ($3::bigint IS NULL OR m.tenant_id = $3)
+GROUP BY m.queue_id ORDER BY m.queue_id DESC LIMIT $2
 """
 _MESSAGE = """
 SELECT m.queue_id, m.tenant_id, m.account_id, m.trace_id, m.sender, m.size, m.queued_at, m.expires_at,
@@ -72,9 +73,9 @@ class QueueView:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def page(self, limit: int, before: UUID | None = None) -> list[QueuedMessage]:
-        """Newest first; `before` is the last id of the page before."""
-        return [QueuedMessage(*row) for row in await self._database.fetch("list queue", _LIST, before, limit)]
+    async def page(self, limit: int, before: UUID | None = None, tenant_id: int | None = None) -> list[QueuedMessage]:
+        """Newest first; `before` is the last id of the page before, `tenant_id` whose messages."""
+        return [QueuedMessage(*row) for row in await self._database.fetch("list queue", _LIST, before, limit, tenant_id)]
 
     async def message(self, queue_id: UUID) -> QueuedMessage | None:
         row = await self._database.fetchrow("queue message", _MESSAGE, queue_id)

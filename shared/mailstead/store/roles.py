@@ -1,6 +1,6 @@
 """One database role for each service, with the least it needs (promise S5), as a table that `migrate` applies.
 
-`outbox` and `limits` are open to no role yet: a right is given with the first service that uses it.
+`outbox` is open to no role yet: a right is given with the first service that uses it.
 
 The roles cannot log in until a deployer gives them LOGIN and a password; migrations and grants run as the owner.
 """
@@ -112,11 +112,13 @@ ROLES: tuple[Role, ...] = (
         "api",
         _SCRIPTS,
         {
-            "tenants": "SELECT (tenant_id, name, created_at), INSERT",
+            "tenants": "SELECT (tenant_id, name, created_at), INSERT, UPDATE (name), DELETE",
             "domains": "SELECT, INSERT, UPDATE, DELETE",
             "accounts": "SELECT, INSERT, UPDATE, DELETE",
             "addresses": "SELECT, INSERT, UPDATE, DELETE",
             "api_keys": "SELECT, INSERT, DELETE",
+            "limits": "SELECT, INSERT, UPDATE",
+            "idempotency_keys": "SELECT, INSERT, UPDATE, DELETE",
             "app_passwords": "SELECT (account_id, app_password_id, name, scopes, created_at, expires_at, last_used_at),"
             " INSERT, DELETE",
             "scram_keys": "SELECT (account_id), INSERT, DELETE",
@@ -160,6 +162,7 @@ ROLES: tuple[Role, ...] = (
             "leases": "SELECT, INSERT, UPDATE, DELETE",
             "sieve_marks": "SELECT (account_id, mark, expires_at), UPDATE (expires_at), DELETE",
             "login_failures": "SELECT, UPDATE (last_at), DELETE",
+            "idempotency_keys": "SELECT (caller, key, expires_at), UPDATE (expires_at), DELETE",
         },
     ),
 )

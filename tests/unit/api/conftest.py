@@ -7,8 +7,9 @@ from typing import Any
 import httpx
 import pytest
 from prometheus_client import CollectorRegistry
+from pydantic import SecretStr
 
-from api.app import api, create_app
+from api.app import api, backend_over, create_app
 from api.deps import Backend
 from api.metrics import ApiMetrics, CanaryMetrics
 from api.middleware import Outermost
@@ -19,15 +20,9 @@ from kit.postgres import DatabaseUrls
 from mailstead.bus import open_bus
 from mailstead.model.api_key import fingerprint, new_key
 from mailstead.ops.lifecycle import Runtime
-from mailstead.store.aliases import Aliases
-from mailstead.store.app_passwords import AppPasswords
+from mailstead.store.api_keys import ApiKeys
 from mailstead.store.engine import open_database
 from mailstead.store.passwords import Passwords
-from mailstead.store.provisioning import Provisioning
-from mailstead.store.queue_view import QueueView
-from mailstead.store.sieve_scripts import SieveScripts
-from mailstead.store.signing_keys import SigningKeys
-from mailstead.wire.sieve import Limits
 from unit.api.serving import Start
 
 Client = httpx.AsyncClient
@@ -36,23 +31,17 @@ MAX_BODY = 10_000
 
 @pytest.fixture
 async def backend(database_urls: DatabaseUrls) -> AsyncIterator[Backend]:
+    settings = ApiSettings(
+        database_url=SecretStr(database_urls.api),
+        hostname="mail.test",
+        observe_port=0,
+        sieve_max_scripts=2,
+        sieve_max_script_octets=2_000,
+        api_rate_per_second=0,
+    )
     async with open_database(database_urls.api) as db, open_bus(None, name="test") as bus:
         passwords = Passwords()
-        scripts = SieveScripts(db, max_scripts=2)
-        yield Backend(
-            db,
-            bus,
-            Provisioning(db),
-            Aliases(db),
-            SigningKeys(db),
-            QueueView(db),
-            passwords,
-            AppPasswords(db),
-            2,
-            scripts,
-            Limits(octets=2_000),
-            CanaryMetrics.register(CollectorRegistry()),
-        )
+        yield backend_over(db, bus, passwords, settings, CanaryMetrics.register(CollectorRegistry()))
         passwords.close()
 
 
@@ -68,9 +57,9 @@ async def anonymous(backend: Backend) -> AsyncIterator[Client]:
 def with_scopes(backend: Backend, anonymous: Client) -> Callable[..., Awaitable[Client]]:
     """Gives the client a new key with these scopes."""
 
-    async def give(*scopes: str) -> Client:
+    async def give(*scopes: str, tenant_id: int | None = None) -> Client:
         key = new_key()
-        await backend.provisioning.create_api_key(f"key {key[-6:]}", scopes, fingerprint(key))
+        await backend.api_keys.create(f"key {key[-6:]}", scopes, fingerprint(key), tenant_id=tenant_id)
         anonymous.headers["Authorization"] = f"Bearer {key}"
         return anonymous
 
@@ -109,5 +98,5 @@ def served(database_urls: DatabaseUrls) -> Start:
 async def key(database_urls: DatabaseUrls) -> str:
     key = new_key()
     async with open_database(database_urls.owner, pool_size=1) as owner:
-        await Provisioning(owner).create_api_key("test", ["admin"], fingerprint(key))
+        await ApiKeys(owner).create("test", ["admin"], fingerprint(key))
     return key

@@ -47,7 +47,7 @@ async def test_an_app_password_from_beginning_to_end(
     made = response.json()
     assert asked.items() <= made.items()
     assert await outcome(database_urls, made["password"]) == "accepted"
-    (listed,) = (await client.get(path)).json()
+    (listed,) = (await client.get(path)).json()["items"]
     assert "password" not in listed
     assert (listed["id"], listed["last_used_at"] is not None) == (made["id"], True)
     assert (await client.delete(f"{path}/{made['id']}")).status_code == 204

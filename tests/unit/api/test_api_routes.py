@@ -49,7 +49,7 @@ async def test_a_domain_from_beginning_to_end(client: Client) -> None:
     assert (await client.patch("/v1/domains/a.test", json={"junk_score": -1})).status_code == 422
     await client.patch("/v1/domains/a.test", json={"junk_score": 0, "reject_score": 0})
     account = await created(client, "/v1/accounts", ALICE)
-    assert_problem(await client.delete("/v1/domains/a.test"), 409, "name")
+    assert_problem(await client.delete("/v1/domains/a.test"), 409, "domain")
     assert (await client.delete(f"/v1/accounts/{account['id']}")).status_code == 204
     assert (await client.delete("/v1/domains/a.test")).status_code == 204
     assert_problem(await client.get("/v1/domains/a.test"), 404)
@@ -131,7 +131,7 @@ async def test_a_domain_alias(client: Client) -> None:
     alias = await created(client, "/v1/domains", {"name": "b.test", "alias_of": "a.test"})
     assert alias["alias_of"] == "a.test"
     assert_problem(await client.post("/v1/domains", json={"name": "c.test", "alias_of": "b.test"}), 404, "alias_of")
-    assert_problem(await client.delete("/v1/domains/a.test"), 409, "name")
+    assert_problem(await client.delete("/v1/domains/a.test"), 409, "domain")
 
 
 async def test_addresses_are_taken_once_and_need_their_domain(client: Client) -> None:
@@ -159,7 +159,7 @@ WRONG: list[tuple[str, str, Any, str]] = [
     ("PATCH", "/v1/domains/a.test", {"active": None}, "active"),
     ("PATCH", "/v1/domains/a.test", {"active": "perhaps"}, "active"),
     ("PATCH", "/v1/domains/a.test", {"name": "b.test"}, "name"),
-    ("GET", "/v1/domains/a%20b", None, "name"),
+    ("GET", "/v1/domains/a%20b", None, "domain"),
     ("GET", "/v1/domains?limit=0", None, "limit"),
     ("GET", "/v1/domains?limit=501", None, "limit"),
     ("GET", "/v1/domains?cursor=%C3%A9", None, "cursor"),

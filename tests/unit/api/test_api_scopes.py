@@ -17,16 +17,25 @@ Client = httpx.AsyncClient
 ID = "0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b"
 
 ROUTES: dict[tuple[str, str], Scope | None] = {
+    ("GET", "/v1/tenants"): Scope.TENANTS_READ,
+    ("POST", "/v1/tenants"): Scope.TENANTS_WRITE,
+    ("GET", "/v1/tenants/{tenant_id}"): Scope.TENANTS_READ,
+    ("PUT", "/v1/tenants/{tenant_id}"): Scope.TENANTS_WRITE,
+    ("DELETE", "/v1/tenants/{tenant_id}"): Scope.TENANTS_WRITE,
+    ("GET", "/v1/api-keys"): Scope.KEYS_READ,
+    ("POST", "/v1/api-keys"): Scope.KEYS_WRITE,
+    ("GET", "/v1/api-keys/{api_key_id}"): Scope.KEYS_READ,
+    ("DELETE", "/v1/api-keys/{api_key_id}"): Scope.KEYS_WRITE,
     ("POST", "/v1/canary-runs"): Scope.CANARY_WRITE,
     ("GET", "/v1/domains"): Scope.DOMAINS_READ,
     ("POST", "/v1/domains"): Scope.DOMAINS_WRITE,
-    ("GET", "/v1/domains/{name}"): Scope.DOMAINS_READ,
-    ("PATCH", "/v1/domains/{name}"): Scope.DOMAINS_WRITE,
-    ("DELETE", "/v1/domains/{name}"): Scope.DOMAINS_WRITE,
-    ("GET", "/v1/domains/{name}/signing-keys"): Scope.DOMAINS_READ,
-    ("POST", "/v1/domains/{name}/signing-keys"): Scope.DOMAINS_WRITE,
-    ("PATCH", "/v1/domains/{name}/signing-keys/{selector}"): Scope.DOMAINS_WRITE,
-    ("DELETE", "/v1/domains/{name}/signing-keys/{selector}"): Scope.DOMAINS_WRITE,
+    ("GET", "/v1/domains/{domain}"): Scope.DOMAINS_READ,
+    ("PATCH", "/v1/domains/{domain}"): Scope.DOMAINS_WRITE,
+    ("DELETE", "/v1/domains/{domain}"): Scope.DOMAINS_WRITE,
+    ("GET", "/v1/domains/{domain}/signing-keys"): Scope.DOMAINS_READ,
+    ("POST", "/v1/domains/{domain}/signing-keys"): Scope.DOMAINS_WRITE,
+    ("PATCH", "/v1/domains/{domain}/signing-keys/{selector}"): Scope.DOMAINS_WRITE,
+    ("DELETE", "/v1/domains/{domain}/signing-keys/{selector}"): Scope.DOMAINS_WRITE,
     ("GET", "/v1/accounts"): Scope.ACCOUNTS_READ,
     ("POST", "/v1/accounts"): Scope.ACCOUNTS_WRITE,
     ("GET", "/v1/accounts/{account_id}"): Scope.ACCOUNTS_READ,
@@ -53,7 +62,17 @@ GUARDED = [(method, path, scope) for (method, path), scope in ROUTES.items() if 
 
 
 def concrete(path: str) -> str:
-    return path.format(name="a.test", selector="s1", address="x@a.test", account_id=1, app_password_id=1, queue_id=ID)
+    return path.format(
+        domain="a.test",
+        name="a",
+        selector="s1",
+        address="x@a.test",
+        account_id=1,
+        app_password_id=1,
+        queue_id=ID,
+        tenant_id=4711,
+        api_key_id=4711,
+    )
 
 
 async def test_the_document_declares_the_scope_of_each_route(backend: Backend) -> None:
@@ -88,7 +107,7 @@ async def test_no_key_a_wrong_key_and_a_wrong_scope_are_refused(
 
 async def test_an_expired_key_is_refused(backend: Backend, anonymous: Client) -> None:
     key = new_key()
-    await backend.provisioning.create_api_key("old", [Scope.ADMIN], fingerprint(key), datetime(2020, 1, 1, tzinfo=UTC))
+    await backend.api_keys.create("old", [Scope.ADMIN], fingerprint(key), datetime(2020, 1, 1, tzinfo=UTC))
     assert (await anonymous.get("/v1/domains", headers={"Authorization": f"Bearer {key}"})).status_code == 401
 
 

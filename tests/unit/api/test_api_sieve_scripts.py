@@ -25,7 +25,7 @@ async def put(client: Client, path: str, **body: Any) -> dict[str, Any]:
 
 
 async def test_a_script_from_beginning_to_end(client: Client, path: str) -> None:
-    assert (await client.get(path)).json() == {"items": []}
+    assert (await client.get(path)).json() == {"items": [], "next_cursor": None}
     stored = await put(client, f"{path}/main", text="keep;\r\n# Grüße\r\n")
     assert (stored["name"], stored["active"], stored["octets"], stored["remarks"]) == ("main", False, 18, [])
     found = (await client.get(f"{path}/main")).json()
@@ -51,7 +51,7 @@ async def test_what_is_no_script_is_not_stored(client: Client, path: str) -> Non
     assert_problem(await client.put(f"{path}/main", json={"text": ""}), 422, "text")
     assert_problem(await client.put(f"{path}/{'x' * 129}", json={"text": "keep;"}), 422, "name")
     assert_problem(await client.put(f"{path}/a%0Ab", json={"text": "keep;"}), 422, "name")
-    assert (await client.get(path)).json() == {"items": []}
+    assert (await client.get(path)).json() == {"items": [], "next_cursor": None}
 
 
 async def test_scripts_have_a_number(client: Client, path: str) -> None:

@@ -43,7 +43,7 @@ async def test_a_key_is_made_with_its_record(client: Client) -> None:
     assert (await client.post(KEYS, json={"selector": "S1"})).status_code == 409
     assert (await client.post(KEYS, json={"selector": "a.b"})).status_code == 422
     assert (await client.post("/v1/domains/b.test/signing-keys", json={"selector": "s1"})).status_code == 404
-    assert [key["selector"] for key in (await client.get(KEYS)).json()] == ["s1", "s2"]
+    assert [key["selector"] for key in (await client.get(KEYS)).json()["items"]] == ["s1", "s2"]
     assert (await client.get("/v1/domains/b.test/signing-keys")).status_code == 404
 
 
@@ -56,7 +56,7 @@ async def test_keys_rotate(client: Client, database_urls: DatabaseUrls) -> None:
         answer = await client.patch(f"{KEYS}/{selector}", json={"state": "active"})
         assert (answer.status_code, answer.json()["state"]) == (200, "active")
         assert answer.json()["activated_at"] is not None
-    states = {key["selector"]: key["state"] for key in (await client.get(KEYS)).json()}
+    states = {key["selector"]: key["state"] for key in (await client.get(KEYS)).json()["items"]}
     assert states == {"old": "retired", "new": "active", "rsa": "active"}
     async with open_database(database_urls.delivery) as db:
         row = await db.fetchrow("look", "SELECT tenant_id FROM domains WHERE name = 'a.test'")

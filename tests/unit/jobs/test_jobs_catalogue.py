@@ -17,7 +17,6 @@ from mailstead.store.engine import Database, open_database
 from mailstead.store.ingest import Ingest
 from mailstead.store.invariants import CHECKS
 from mailstead.store.messages import Messages
-from mailstead.store.provisioning import Provisioning
 from mailstead.store.queue import Attempt, Outcome, Queue, RecipientOutcome
 from store.builders import Account, Town, delivery, fill, outgoing, parsed
 
@@ -46,7 +45,7 @@ async def owner_db(database_urls: DatabaseUrls) -> AsyncIterator[Database]:
 @pytest.fixture
 async def filled(owner_db: Database) -> Account:
     """Messages in a mailbox and expunged ones, one queued message that left, and a staged body that nobody came for."""
-    account = await Town(Provisioning(owner_db)).account()
+    account = await Town(owner_db).account()
     async with Ingest(owner_db, announce=lambda _: None) as ingest:
         await fill(ingest, account, KEPT)
         stored = await fill(ingest, account, EXPUNGED, flags=Flags(SystemFlag.DELETED))

@@ -1,1 +1,29 @@
 """The routes, one module for each resource: each declares its scope, asks the store, and shapes the answer."""
+
+from api.routers import (
+    accounts,
+    aliases,
+    api_keys,
+    app_passwords,
+    canary_runs,
+    domains,
+    queue,
+    server,
+    sieve_scripts,
+    signing_keys,
+    tenants,
+)
+
+ROUTERS = (
+    tenants.router,
+    domains.router,
+    signing_keys.router,
+    accounts.router,
+    app_passwords.router,
+    sieve_scripts.router,
+    aliases.router,
+    queue.router,
+    api_keys.router,
+    canary_runs.router,
+    server.router,
+)

@@ -1,39 +1,50 @@
 """`/v1/accounts`: who has mail here. A change is announced, so that sessions and cached answers follow it."""
 
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Response
 
+from api.callers import Caller
 from api.cursor import DEFAULT_LIMIT, Cursor, Limit, decode_cursor, page_of
-from api.deps import Backend, UseBackend, requires
-from api.errors import blame
+from api.deps import Backend, UseBackend, UseCaller, requires
+from api.errors import RefusedFor, blame
+from api.etags import IfMatch, etag_of, expecting
+from api.idempotency import idempotent
 from api.openapi import problems
 from api.password_policy import require_strong
+from api.routers.domains import Active, TenantId
+from api.routes import Route
 from api.schemas.accounts import AccountIn, AccountOut, AccountPatch
 from api.schemas.common import MAX_ID, DomainName, Page
+from api.schemas.problem import FieldFault
 from api.scopes import Scope
+from api.sparse import sparse
 from mailstead.events import AccountChanged
 from mailstead.model.address import Address
-from mailstead.model.failure import Failure
+from mailstead.model.failure import Failure, Refused
 from mailstead.store.provisioning import AccountRow
 from mailstead.wire.sasl import ScramKeys
 
-router = APIRouter(prefix="/v1/accounts", tags=["accounts"])
+router = APIRouter(route_class=Route, prefix="/v1/accounts", tags=["accounts"])
 
 AccountId = Annotated[int, Path(ge=1, le=MAX_ID)]
-_WEAK = {Failure.EASILY_GUESSED: "This password is too easily guessed."}
 
+Starts = Annotated[
+    str | None,
+    Query(min_length=1, max_length=320, pattern=r"^[^\x00-\x20\x7f]+$", description="Only addresses that begin with this"),
+]
 OfDomain = Annotated[DomainName | None, Query(description="Only accounts of this domain")]
 
 
 @router.post(
     "",
     status_code=HTTPStatus.CREATED,
-    dependencies=[requires(Scope.ACCOUNTS_WRITE)],
+    dependencies=[requires(Scope.ACCOUNTS_WRITE), idempotent()],
     responses=problems(Failure.NO_SUCH_DOMAIN, Failure.CONFLICT, Failure.EASILY_GUESSED, with_input=True),
 )
-async def create_account(account: AccountIn, backend: UseBackend, response: Response) -> AccountOut:
+async def create_account(account: AccountIn, backend: UseBackend, caller: UseCaller, response: Response) -> AccountOut:
     """404 when there is no such domain, 409 when the address is taken."""
     address = Address.parse(account.address)
     faults = {
@@ -41,41 +52,66 @@ async def create_account(account: AccountIn, backend: UseBackend, response: Resp
         Failure.CONFLICT: "This address is taken.",
     }
     with blame("address", faults):
-        await backend.provisioning.domain(address.domain)  # before the work that a hash takes
+        await backend.provisioning.domain(address.domain, caller.tenant_id)  # before the work that a hash takes
         password_hash, scram = await _stored(backend, account.password, account.address)
         row = await backend.provisioning.create_account(
-            address, password_hash, account.quota_bytes, account.quota_messages, scram
+            address, password_hash, account.quota_bytes, account.quota_messages, scram, tenant_id=caller.tenant_id
         )
     _announce(backend, row, active=row.active)
     response.headers["Location"] = f"/v1/accounts/{row.account_id}"
-    return _account(row)
+    return _shown(row, response)
 
 
-@router.get("", dependencies=[requires(Scope.ACCOUNTS_READ)], responses=problems(with_input=True))
+@router.get("", dependencies=[requires(Scope.ACCOUNTS_READ), sparse()], responses=problems(with_input=True))
 async def list_accounts(
-    backend: UseBackend, domain: OfDomain = None, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None
+    backend: UseBackend,
+    caller: UseCaller,
+    domain: OfDomain = None,
+    tenant_id: TenantId = None,
+    active: Active = None,
+    address: Starts = None,
+    limit: Limit = DEFAULT_LIMIT,
+    cursor: Cursor = None,
 ) -> Page[AccountOut]:
     """In the order of their creation."""
-    rows = await backend.provisioning.accounts(limit + 1, decode_cursor(cursor, _id) or 0, domain)
+    rows = await backend.provisioning.accounts(
+        limit + 1,
+        decode_cursor(cursor, _id) or 0,
+        domain,
+        tenant_id=caller.tenant(tenant_id),
+        active=active,
+        starts=address,
+    )
     return page_of([_account(row) for row in rows], limit, lambda account: account.id)
 
 
 @router.get(
-    "/{account_id}", dependencies=[requires(Scope.ACCOUNTS_READ)], responses=problems(Failure.NO_SUCH_ACCOUNT, with_input=True)
+    "/{account_id}",
+    dependencies=[requires(Scope.ACCOUNTS_READ), sparse()],
+    responses=problems(Failure.NO_SUCH_ACCOUNT, with_input=True),
 )
-async def get_account(account_id: AccountId, backend: UseBackend) -> AccountOut:
+async def get_account(account_id: AccountId, backend: UseBackend, response: Response) -> AccountOut:
     """One account."""
-    return _account(await backend.provisioning.account(account_id))
+    return _shown(await backend.provisioning.account(account_id), response)
 
 
 @router.patch(
     "/{account_id}",
     dependencies=[requires(Scope.ACCOUNTS_WRITE)],
-    responses=problems(Failure.NO_SUCH_ACCOUNT, Failure.CONFLICT, Failure.EASILY_GUESSED, with_input=True),
+    responses=problems(Failure.NO_SUCH_ACCOUNT, Failure.CONFLICT, Failure.EASILY_GUESSED, Failure.CHANGED, with_input=True),
 )
-async def update_account(account_id: AccountId, patch: AccountPatch, backend: UseBackend) -> AccountOut:
+async def update_account(
+    account_id: AccountId,
+    patch: AccountPatch,
+    backend: UseBackend,
+    caller: UseCaller,
+    response: Response,
+    if_match: IfMatch = None,
+) -> AccountOut:
     """Change its password, quota, state, or where its mail goes. The old password is refused from then on."""
     given = patch.model_fields_set
+    if "send_as" in given:
+        await _require_own_domains(backend, caller, patch.send_as)
     password_hash, scram = None, None
     if "password" in given:
         account = await backend.provisioning.account(account_id)
@@ -92,20 +128,31 @@ async def update_account(account_id: AccountId, patch: AccountPatch, backend: Us
             keeps_copy=patch.keeps_copy if "keeps_copy" in given else None,
             files_tags=patch.files_tags if "files_tags" in given else None,
             send_as=patch.send_as if "send_as" in given else None,
+            expect=expecting(if_match, _etag),
         )
     _announce(backend, row, active=row.active)
-    return _account(row)
+    return _shown(row, response)
 
 
 @router.delete(
     "/{account_id}",
     status_code=HTTPStatus.NO_CONTENT,
     dependencies=[requires(Scope.ACCOUNTS_WRITE)],
-    responses=problems(Failure.NO_SUCH_ACCOUNT, with_input=True),
+    responses=problems(Failure.NO_SUCH_ACCOUNT, Failure.CHANGED, with_input=True),
 )
-async def delete_account(account_id: AccountId, backend: UseBackend) -> None:
+async def delete_account(account_id: AccountId, backend: UseBackend, if_match: IfMatch = None) -> None:
     """The account and all its mail, for good."""
-    _announce(backend, await backend.provisioning.delete_account(account_id), active=False)
+    _announce(backend, await backend.provisioning.delete_account(account_id, expecting(if_match, _etag)), active=False)
+
+
+async def _require_own_domains(backend: Backend, caller: Caller, senders: Sequence[str]) -> None:
+    """Who reaches one tenant only may let accounts send as its addresses only. Raises Refused(NOT_PERMITTED)."""
+    if caller.tenant_id is None:
+        return
+    for domain in sorted({sender.rpartition("@")[2] for sender in senders}):
+        if await backend.reach.of_domain(domain) != caller.tenant_id:
+            fault = FieldFault(where="body", field="send_as", detail=f"{domain} is none of your domains.")
+            raise RefusedFor(Refused(Failure.NOT_PERMITTED, f"{caller.name} has no domain {domain}"), fault)
 
 
 async def _stored(backend: Backend, password: str, address: str) -> tuple[str, ScramKeys]:
@@ -119,10 +166,20 @@ def _announce(backend: Backend, row: AccountRow, *, active: bool) -> None:
     backend.bus.publish([AccountChanged(row.account_id, row.address, active)])
 
 
+def _shown(row: AccountRow, response: Response) -> AccountOut:
+    response.headers["ETag"] = _etag(row)
+    return _account(row)
+
+
+def _etag(row: AccountRow) -> str:
+    return etag_of(_account(row), "used_bytes", "message_count")
+
+
 def _account(row: AccountRow) -> AccountOut:
     return AccountOut(
         id=row.account_id,
         address=row.address,
+        tenant_id=row.tenant_id,
         active=row.active,
         quota_bytes=row.quota_bytes,
         quota_messages=row.quota_messages,

@@ -6,16 +6,21 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Response
 
 from api.cursor import DEFAULT_LIMIT, Cursor, Limit, decode_cursor, page_of
-from api.deps import UseBackend, requires
+from api.deps import UseBackend, UseCaller, requires
 from api.errors import blame
+from api.etags import IfMatch, etag_of, expecting
+from api.idempotency import idempotent
 from api.openapi import problems
+from api.routers.domains import Active, TenantId
+from api.routes import Route
 from api.schemas.aliases import AliasIn, AliasKind, AliasOut, AliasPatch
 from api.schemas.common import AliasAddress, DomainName, Page
 from api.scopes import Scope
+from api.sparse import sparse
 from mailstead.model.failure import Failure
 from mailstead.store.aliases import AliasRow
 
-router = APIRouter(prefix="/v1/aliases", tags=["aliases"])
+router = APIRouter(route_class=Route, prefix="/v1/aliases", tags=["aliases"])
 
 Name = Annotated[AliasAddress, Path()]
 _NO_ALIAS = {Failure.NO_SUCH_ACCOUNT: "There is no such alias."}
@@ -25,10 +30,10 @@ OfDomain = Annotated[DomainName | None, Query(description="Only aliases of this 
 @router.post(
     "",
     status_code=HTTPStatus.CREATED,
-    dependencies=[requires(Scope.ALIASES_WRITE)],
+    dependencies=[requires(Scope.ALIASES_WRITE), idempotent()],
     responses=problems(Failure.NO_SUCH_DOMAIN, Failure.CONFLICT, with_input=True),
 )
-async def create_alias(alias: AliasIn, backend: UseBackend, response: Response) -> AliasOut:
+async def create_alias(alias: AliasIn, backend: UseBackend, caller: UseCaller, response: Response) -> AliasOut:
     """404 when there is no such domain, 409 when the address is taken."""
     faults = {
         Failure.NO_SUCH_DOMAIN: "There is no such domain here. Create it first.",
@@ -37,36 +42,51 @@ async def create_alias(alias: AliasIn, backend: UseBackend, response: Response) 
     is_group = alias.kind is AliasKind.GROUP
     with blame("address", faults):
         row = await backend.aliases.create(
-            alias.address, alias.targets, is_group=is_group, members_only=is_group and alias.members_only
+            alias.address,
+            alias.targets,
+            is_group=is_group,
+            members_only=is_group and alias.members_only,
+            tenant_id=caller.tenant_id,
         )
     response.headers["Location"] = f"/v1/aliases/{row.address}"
-    return _alias(row)
+    return _shown(row, response)
 
 
-@router.get("", dependencies=[requires(Scope.ALIASES_READ)], responses=problems(with_input=True))
+@router.get("", dependencies=[requires(Scope.ALIASES_READ), sparse()], responses=problems(with_input=True))
 async def list_aliases(
-    backend: UseBackend, domain: OfDomain = None, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None
+    backend: UseBackend,
+    caller: UseCaller,
+    domain: OfDomain = None,
+    tenant_id: TenantId = None,
+    active: Active = None,
+    limit: Limit = DEFAULT_LIMIT,
+    cursor: Cursor = None,
 ) -> Page[AliasOut]:
     """In the order of addresses."""
-    rows = await backend.aliases.list(limit + 1, decode_cursor(cursor, str) or "", domain)
+    after = decode_cursor(cursor, str) or ""
+    rows = await backend.aliases.list(limit + 1, after, domain, tenant_id=caller.tenant(tenant_id), active=active)
     return page_of([_alias(row) for row in rows], limit, lambda alias: alias.address)
 
 
 @router.get(
-    "/{address}", dependencies=[requires(Scope.ALIASES_READ)], responses=problems(Failure.NO_SUCH_ACCOUNT, with_input=True)
+    "/{address}",
+    dependencies=[requires(Scope.ALIASES_READ), sparse()],
+    responses=problems(Failure.NO_SUCH_ACCOUNT, with_input=True),
 )
-async def get_alias(address: Name, backend: UseBackend) -> AliasOut:
+async def get_alias(address: Name, backend: UseBackend, response: Response) -> AliasOut:
     """One alias."""
     with blame("address", _NO_ALIAS, where="path"):
-        return _alias(await backend.aliases.get(address))
+        return _shown(await backend.aliases.get(address), response)
 
 
 @router.patch(
     "/{address}",
     dependencies=[requires(Scope.ALIASES_WRITE)],
-    responses=problems(Failure.NO_SUCH_ACCOUNT, Failure.CONFLICT, with_input=True),
+    responses=problems(Failure.NO_SUCH_ACCOUNT, Failure.CONFLICT, Failure.CHANGED, with_input=True),
 )
-async def update_alias(address: Name, patch: AliasPatch, backend: UseBackend) -> AliasOut:
+async def update_alias(
+    address: Name, patch: AliasPatch, backend: UseBackend, response: Response, if_match: IfMatch = None
+) -> AliasOut:
     """Change whom it stands for, who may write to it, or its state."""
     given = patch.model_fields_set
     with blame("address", _NO_ALIAS, where="path"), blame("members_only", {Failure.CONFLICT: "This is no group."}):
@@ -75,20 +95,30 @@ async def update_alias(address: Name, patch: AliasPatch, backend: UseBackend) ->
             targets=patch.targets if "targets" in given else None,
             members_only=patch.members_only if "members_only" in given else None,
             active=patch.active if "active" in given else None,
+            expect=expecting(if_match, _etag),
         )
-    return _alias(row)
+    return _shown(row, response)
 
 
 @router.delete(
     "/{address}",
     status_code=HTTPStatus.NO_CONTENT,
     dependencies=[requires(Scope.ALIASES_WRITE)],
-    responses=problems(Failure.NO_SUCH_ACCOUNT, with_input=True),
+    responses=problems(Failure.NO_SUCH_ACCOUNT, Failure.CHANGED, with_input=True),
 )
-async def delete_alias(address: Name, backend: UseBackend) -> None:
+async def delete_alias(address: Name, backend: UseBackend, if_match: IfMatch = None) -> None:
     """Mail for it is refused from then on, unless its domain has a catch-all."""
     with blame("address", _NO_ALIAS, where="path"):
-        await backend.aliases.delete(address)
+        await backend.aliases.delete(address, expecting(if_match, _etag))
+
+
+def _shown(row: AliasRow, response: Response) -> AliasOut:
+    response.headers["ETag"] = _etag(row)
+    return _alias(row)
+
+
+def _etag(row: AliasRow) -> str:
+    return etag_of(_alias(row))
 
 
 def _alias(row: AliasRow) -> AliasOut:

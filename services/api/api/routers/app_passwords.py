@@ -5,18 +5,22 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path
 
+from api.cursor import DEFAULT_LIMIT, Cursor, Limit, page_of_all
 from api.deps import UseBackend, requires
 from api.errors import blame
+from api.idempotency import idempotent
 from api.openapi import problems
 from api.routers.accounts import AccountId
+from api.routes import Route
 from api.schemas.app_passwords import AppPasswordIn, AppPasswordOut, NewAppPasswordOut
-from api.schemas.common import MAX_ID
+from api.schemas.common import MAX_ID, Page
 from api.scopes import Scope
+from api.sparse import sparse
 from mailstead.events import AccountChanged
 from mailstead.model.failure import Failure
 from mailstead.store.app_passwords import MAX_OF_ACCOUNT, AppPasswordRow, app_password_hash, new_app_password
 
-router = APIRouter(prefix="/v1/accounts/{account_id}/app-passwords", tags=["accounts"])
+router = APIRouter(route_class=Route, prefix="/v1/accounts/{account_id}/app-passwords", tags=["accounts"])
 
 AppPasswordId = Annotated[int, Path(ge=1, le=MAX_ID)]
 
@@ -24,7 +28,7 @@ AppPasswordId = Annotated[int, Path(ge=1, le=MAX_ID)]
 @router.post(
     "",
     status_code=HTTPStatus.CREATED,
-    dependencies=[requires(Scope.ACCOUNTS_WRITE)],
+    dependencies=[requires(Scope.ACCOUNTS_WRITE), idempotent()],
     responses=problems(Failure.NO_SUCH_ACCOUNT, Failure.CONFLICT, with_input=True),
 )
 async def create_app_password(account_id: AccountId, asked: AppPasswordIn, backend: UseBackend) -> NewAppPasswordOut:
@@ -38,10 +42,15 @@ async def create_app_password(account_id: AccountId, asked: AppPasswordIn, backe
     return NewAppPasswordOut(**_app_password(row).model_dump(), password=secret)
 
 
-@router.get("", dependencies=[requires(Scope.ACCOUNTS_READ)], responses=problems(Failure.NO_SUCH_ACCOUNT, with_input=True))
-async def list_app_passwords(account_id: AccountId, backend: UseBackend) -> list[AppPasswordOut]:
-    """All of the account, the oldest first; there are at most fifty."""
-    return [_app_password(row) for row in await backend.app_passwords.list(account_id)]
+@router.get(
+    "", dependencies=[requires(Scope.ACCOUNTS_READ), sparse()], responses=problems(Failure.NO_SUCH_ACCOUNT, with_input=True)
+)
+async def list_app_passwords(
+    account_id: AccountId, backend: UseBackend, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None
+) -> Page[AppPasswordOut]:
+    """The oldest first; there are at most fifty."""
+    found = [_app_password(row) for row in await backend.app_passwords.list(account_id)]
+    return page_of_all(found, limit, cursor, lambda app_password: app_password.id)
 
 
 @router.delete(

@@ -6,10 +6,11 @@ from fastapi import APIRouter
 
 from api.deps import UseBackend, requires
 from api.openapi import problems
+from api.routes import Route
 from api.schemas.canary_runs import CanaryRunIn
 from api.scopes import Scope
 
-router = APIRouter(prefix="/v1/canary-runs", tags=["server"])
+router = APIRouter(route_class=Route, prefix="/v1/canary-runs", tags=["server"])
 
 
 @router.post(

@@ -3,55 +3,82 @@
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Response
+from fastapi import APIRouter, Path, Query, Response
 
 from api.cursor import DEFAULT_LIMIT, Cursor, Limit, decode_cursor, page_of
-from api.deps import UseBackend, requires
+from api.deps import UseBackend, UseCaller, requires
 from api.errors import blame
+from api.etags import IfMatch, etag_of, expecting
+from api.idempotency import idempotent
 from api.openapi import problems
-from api.schemas.common import DomainName, Page
+from api.routes import Route
+from api.schemas.common import MAX_ID, DomainName, Page
 from api.schemas.domains import DomainIn, DomainOut, DomainPatch
 from api.scopes import Scope
+from api.sparse import sparse
 from mailstead.model.failure import Failure
 from mailstead.store.provisioning import DomainRow
 
-router = APIRouter(prefix="/v1/domains", tags=["domains"])
+router = APIRouter(route_class=Route, prefix="/v1/domains", tags=["domains"])
 
 Name = Annotated[DomainName, Path()]
+TenantId = Annotated[int | None, Query(ge=1, le=MAX_ID, description="Only those of this tenant")]
+Active = Annotated[bool | None, Query(description="Only those that work, or that are suspended")]
 
 
 @router.post(
     "",
     status_code=HTTPStatus.CREATED,
-    dependencies=[requires(Scope.DOMAINS_WRITE)],
+    dependencies=[requires(Scope.DOMAINS_WRITE), idempotent()],
     responses=problems(Failure.NO_SUCH_DOMAIN, Failure.CONFLICT, with_input=True),
 )
-async def create_domain(domain: DomainIn, backend: UseBackend, response: Response) -> DomainOut:
+async def create_domain(domain: DomainIn, backend: UseBackend, caller: UseCaller, response: Response) -> DomainOut:
     """409 when it exists, 404 when it would be an alias of a domain that is none of ours, or an alias itself."""
     faults = {Failure.NO_SUCH_DOMAIN: "There is no such domain here that has addresses of its own."}
-    with blame("name", {Failure.CONFLICT: "This domain exists."}), blame("alias_of", faults):
-        row = await backend.provisioning.create_domain(domain.name, alias_of=domain.alias_of)
+    with (
+        blame("name", {Failure.CONFLICT: "This domain exists."}),
+        blame("alias_of", faults),
+        blame("tenant_id", {Failure.NO_SUCH_TENANT: "There is no such tenant."}),
+    ):
+        tenant_id = caller.tenant(domain.tenant_id)
+        row = await backend.provisioning.create_domain(domain.name, tenant_id, alias_of=domain.alias_of)
     response.headers["Location"] = f"/v1/domains/{row.name}"
-    return _domain(row)
+    return _shown(row, response)
 
 
-@router.get("", dependencies=[requires(Scope.DOMAINS_READ)], responses=problems(with_input=True))
-async def list_domains(backend: UseBackend, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None) -> Page[DomainOut]:
+@router.get("", dependencies=[requires(Scope.DOMAINS_READ), sparse()], responses=problems(with_input=True))
+async def list_domains(
+    backend: UseBackend,
+    caller: UseCaller,
+    tenant_id: TenantId = None,
+    active: Active = None,
+    limit: Limit = DEFAULT_LIMIT,
+    cursor: Cursor = None,
+) -> Page[DomainOut]:
     """In the order of names."""
-    rows = await backend.provisioning.domains(limit + 1, decode_cursor(cursor, str) or "")
+    after = decode_cursor(cursor, str) or ""
+    rows = await backend.provisioning.domains(limit + 1, after, tenant_id=caller.tenant(tenant_id), active=active)
     return page_of([_domain(row) for row in rows], limit, lambda domain: domain.name)
 
 
-@router.get("/{name}", dependencies=[requires(Scope.DOMAINS_READ)], responses=problems(Failure.NO_SUCH_DOMAIN, with_input=True))
-async def get_domain(name: Name, backend: UseBackend) -> DomainOut:
+@router.get(
+    "/{domain}",
+    dependencies=[requires(Scope.DOMAINS_READ), sparse()],
+    responses=problems(Failure.NO_SUCH_DOMAIN, with_input=True),
+)
+async def get_domain(domain: Name, backend: UseBackend, response: Response) -> DomainOut:
     """One domain."""
-    return _domain(await backend.provisioning.domain(name))
+    return _shown(await backend.provisioning.domain(domain), response)
 
 
 @router.patch(
-    "/{name}", dependencies=[requires(Scope.DOMAINS_WRITE)], responses=problems(Failure.NO_SUCH_DOMAIN, with_input=True)
+    "/{domain}",
+    dependencies=[requires(Scope.DOMAINS_WRITE)],
+    responses=problems(Failure.NO_SUCH_DOMAIN, Failure.CHANGED, with_input=True),
 )
-async def update_domain(name: Name, patch: DomainPatch, backend: UseBackend) -> DomainOut:
+async def update_domain(
+    domain: Name, patch: DomainPatch, backend: UseBackend, response: Response, if_match: IfMatch = None
+) -> DomainOut:
     """Suspend it, or let it work again; say what is spam.
 
     Keep SCRAM keys of passwords that are set from now on, or remove all of them.
@@ -59,29 +86,40 @@ async def update_domain(name: Name, patch: DomainPatch, backend: UseBackend) -> 
     given = patch.model_fields_set
     asked = {"junk_score": patch.junk_score or None, "reject_score": patch.reject_score or None}
     row = await backend.provisioning.update_domain(
-        name,
+        domain,
         active=patch.active if "active" in given else None,
         scram=patch.scram if "scram" in given else None,
         scores={field: score for field, score in asked.items() if field in given},
+        expect=expecting(if_match, _etag),
     )
-    return _domain(row)
+    return _shown(row, response)
 
 
 @router.delete(
-    "/{name}",
+    "/{domain}",
     status_code=HTTPStatus.NO_CONTENT,
     dependencies=[requires(Scope.DOMAINS_WRITE)],
-    responses=problems(Failure.NO_SUCH_DOMAIN, Failure.CONFLICT, with_input=True),
+    responses=problems(Failure.NO_SUCH_DOMAIN, Failure.CONFLICT, Failure.CHANGED, with_input=True),
 )
-async def delete_domain(name: Name, backend: UseBackend) -> None:
+async def delete_domain(domain: Name, backend: UseBackend, if_match: IfMatch = None) -> None:
     """409 while it has accounts or alias domains; its aliases go with it."""
-    with blame("name", {Failure.CONFLICT: "The domain has accounts or alias domains. Delete them first."}, where="path"):
-        await backend.provisioning.delete_domain(name)
+    with blame("domain", {Failure.CONFLICT: "The domain has accounts or alias domains. Delete them first."}, where="path"):
+        await backend.provisioning.delete_domain(domain, expecting(if_match, _etag))
+
+
+def _shown(row: DomainRow, response: Response) -> DomainOut:
+    response.headers["ETag"] = _etag(row)
+    return _domain(row)
+
+
+def _etag(row: DomainRow) -> str:
+    return etag_of(_domain(row), "account_count")
 
 
 def _domain(row: DomainRow) -> DomainOut:
     return DomainOut(
         name=row.name,
+        tenant_id=row.tenant_id,
         active=row.active,
         scram=row.scram,
         junk_score=row.junk_score or 0,

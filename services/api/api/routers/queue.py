@@ -7,26 +7,32 @@ from uuid import UUID
 from fastapi import APIRouter
 
 from api.cursor import DEFAULT_LIMIT, Cursor, Limit, decode_cursor, page_of
-from api.deps import UseBackend, requires
+from api.deps import UseBackend, UseCaller, requires
 from api.openapi import problems
+from api.routes import Route
 from api.schemas.common import Page
 from api.schemas.queue import AttemptOut, QueueMessageDetail, QueueMessageOut, QueueRecipientOut
 from api.scopes import Scope
+from api.sparse import sparse
 from mailstead.model.failure import Failure, Refused
 from mailstead.store.queue_view import AttemptRow, QueuedMessage, RecipientState
 
-router = APIRouter(prefix="/v1/queue", tags=["queue"])
+router = APIRouter(route_class=Route, prefix="/v1/queue", tags=["queue"])
 
 
-@router.get("", dependencies=[requires(Scope.QUEUE_READ)], responses=problems(with_input=True))
-async def list_queue(backend: UseBackend, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None) -> Page[QueueMessageOut]:
+@router.get("", dependencies=[requires(Scope.QUEUE_READ), sparse()], responses=problems(with_input=True))
+async def list_queue(
+    backend: UseBackend, caller: UseCaller, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None
+) -> Page[QueueMessageOut]:
     """Messages for other hosts, newest first, settled ones included until they are purged."""
-    found = await backend.queue.page(limit + 1, decode_cursor(cursor, UUID))
+    found = await backend.queue.page(limit + 1, decode_cursor(cursor, UUID), caller.tenant_id)
     return page_of([_message(message) for message in found], limit, lambda message: message.id)
 
 
 @router.get(
-    "/{queue_id}", dependencies=[requires(Scope.QUEUE_READ)], responses=problems(Failure.NO_SUCH_MESSAGE, with_input=True)
+    "/{queue_id}",
+    dependencies=[requires(Scope.QUEUE_READ), sparse()],
+    responses=problems(Failure.NO_SUCH_MESSAGE, with_input=True),
 )
 async def get_queue_message(queue_id: UUID, backend: UseBackend) -> QueueMessageDetail:
     """One message with its recipients and all attempts."""

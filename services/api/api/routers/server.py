@@ -6,11 +6,12 @@ from fastapi import APIRouter
 
 from api.deps import UseBackend, public, requires
 from api.openapi import problems
+from api.routes import Route
 from api.schemas.server import Health, Version
 from api.scopes import Scope
 from mailstead.model.failure import Failure
 
-router = APIRouter(prefix="/v1", tags=["server"])
+router = APIRouter(route_class=Route, prefix="/v1", tags=["server"])
 
 _VERSION = version("mailstead-api")
 

@@ -6,31 +6,42 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path
 
+from api.cursor import DEFAULT_LIMIT, Cursor, Limit, page_of_all
 from api.deps import UseBackend, requires
 from api.errors import RefusedFor, blame
 from api.openapi import problems
 from api.routers.accounts import AccountId
+from api.routes import Route
+from api.schemas.common import Page
 from api.schemas.problem import FieldFault
-from api.schemas.sieve_scripts import SieveScriptIn, SieveScriptOut, SieveScripts, SieveScriptStored, SieveScriptWithText
+from api.schemas.sieve_scripts import SieveScriptIn, SieveScriptOut, SieveScriptStored, SieveScriptWithText
 from api.scopes import Scope
+from api.sparse import sparse
 from mailstead.model.failure import Failure, Refused
 from mailstead.store.sieve_scripts import ScriptInfo
 from mailstead.wire.sieve import MAX_NAME, ScriptError, compile_script
 
-router = APIRouter(prefix="/v1/accounts/{account_id}/sieve-scripts", tags=["sieve scripts"])
+router = APIRouter(route_class=Route, prefix="/v1/accounts/{account_id}/sieve-scripts", tags=["sieve scripts"])
 
 Name = Annotated[str, Path(min_length=1, max_length=MAX_NAME, description="The name of the script", examples=["main"])]
 _NO_SCRIPT = {Failure.NO_SUCH_SCRIPT: "There is no such script."}
 
 
-@router.get("", dependencies=[requires(Scope.ACCOUNTS_READ)], responses=problems(Failure.NO_SUCH_ACCOUNT, with_input=True))
-async def list_sieve_scripts(account_id: AccountId, backend: UseBackend) -> SieveScripts:
+@router.get(
+    "", dependencies=[requires(Scope.ACCOUNTS_READ), sparse()], responses=problems(Failure.NO_SUCH_ACCOUNT, with_input=True)
+)
+async def list_sieve_scripts(
+    account_id: AccountId, backend: UseBackend, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None
+) -> Page[SieveScriptOut]:
     """By name; their number is bounded."""
     await backend.provisioning.account(account_id)
-    return SieveScripts(items=[_script(info) for info in await backend.scripts.list(account_id)])
+    found = [_script(info) for info in await backend.scripts.list(account_id)]
+    return page_of_all(found, limit, cursor, lambda script: script.name)
 
 
-@router.get("/{name}", dependencies=[requires(Scope.ACCOUNTS_READ)], responses=problems(Failure.NO_SUCH_SCRIPT, with_input=True))
+@router.get(
+    "/{name}", dependencies=[requires(Scope.ACCOUNTS_READ), sparse()], responses=problems(Failure.NO_SUCH_SCRIPT, with_input=True)
+)
 async def get_sieve_script(account_id: AccountId, name: Name, backend: UseBackend) -> SieveScriptWithText:
     """One script."""
     with blame("name", _NO_SCRIPT, where="path"):

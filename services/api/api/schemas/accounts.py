@@ -40,6 +40,7 @@ class AccountOut(BaseModel):
 
     id: int
     address: str
+    tenant_id: int
     active: bool = Field(description="Whether it may log in and receive mail")
     quota_bytes: int = Field(description="0: unlimited")
     quota_messages: int = Field(description="0: unlimited")

@@ -79,6 +79,8 @@ QuotaBytes = Annotated[int, Field(ge=0, le=2**60, description="Octets that the a
 
 QuotaMessages = Annotated[int, Field(ge=0, le=2**60, description="Messages that the account may hold; 0: unlimited")]
 
+Id = Annotated[int, Field(ge=1, le=MAX_ID)]
+
 ItemT = TypeVar("ItemT")
 
 

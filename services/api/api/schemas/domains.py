@@ -4,7 +4,7 @@ from datetime import datetime
 
 from pydantic import BaseModel, Field
 
-from api.schemas.common import DomainName, Input, Patch
+from api.schemas.common import DomainName, Id, Input, Patch
 
 _SCRAM = "Whether keys are kept, beside the hash of each password that is set, by which its owner can log in with SCRAM-SHA-256"
 MAX_SCORE = 10_000
@@ -19,6 +19,7 @@ class DomainIn(Input):
     alias_of: DomainName | None = Field(
         default=None, description="The domain whose addresses it has, each under its own name too"
     )
+    tenant_id: Id | None = Field(default=None, description="Whose it is; null: the caller's tenant, or the default one")
 
 
 class DomainPatch(Patch):
@@ -34,6 +35,7 @@ class DomainOut(BaseModel):
     """A domain that mail is accepted for."""
 
     name: str
+    tenant_id: int
     active: bool = Field(description="Whether mail for it is accepted and its accounts may log in")
     scram: bool = Field(description=_SCRAM)
     junk_score: float = Field(description=JUNK_SCORE)

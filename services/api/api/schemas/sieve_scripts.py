@@ -37,9 +37,3 @@ class SieveScriptStored(SieveScriptOut):
     """A script that was stored."""
 
     remarks: list[str] = Field(description="What is allowed and probably not meant, each with its place")
-
-
-class SieveScripts(BaseModel):
-    """All scripts of an account."""
-
-    items: list[SieveScriptOut]

@@ -109,6 +109,8 @@ REPLIES: dict[Failure, Reply] = {
     Failure.MAILBOX_EXISTS: UNEXPECTED,
     Failure.MAILBOX_HAS_CHILDREN: UNEXPECTED,
     Failure.INVALID_NAME: no("A script cannot have that name"),
+    Failure.NO_SUCH_TENANT: UNEXPECTED,
+    Failure.CHANGED: UNEXPECTED,
     Failure.INVALID_SCRIPT: no("That is no script"),
     Failure.NOT_PERMITTED: no("Not permitted"),
     Failure.OVER_QUOTA: UNEXPECTED,

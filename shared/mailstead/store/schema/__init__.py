@@ -12,7 +12,7 @@ Invariants that hold the shape together:
 
 from mailstead.store.schema.annotations import account_metadata, mailbox_metadata
 from mailstead.store.schema.base import metadata
-from mailstead.store.schema.coordination import leases, limits, outbox
+from mailstead.store.schema.coordination import idempotency_keys, leases, limits, outbox
 from mailstead.store.schema.directory import accounts, addresses, api_keys, domains, srs_keys, tenants
 from mailstead.store.schema.login import app_passwords, login_failures, login_keys, scram_keys
 from mailstead.store.schema.mail import CHUNK_SIZE, chunks, contents, emails, expunged, mailboxes, messages, subscriptions
@@ -33,6 +33,7 @@ __all__ = [
     "domains",
     "emails",
     "expunged",
+    "idempotency_keys",
     "leases",
     "limits",
     "login_failures",

@@ -27,6 +27,17 @@ outbox = Table(
     Index("outbox_due_at_idx", "due_at"),
 )
 
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    Column("caller", Text, primary_key=True),
+    Column("key", Text, primary_key=True, comment="as the client made it up"),
+    Column("request", LargeBinary, nullable=False, comment="SHA-256 of what was asked"),
+    Column("answer", LargeBinary, comment="enciphered under what only the caller has; none: at work"),
+    moment("expires_at"),
+    Index(None, "expires_at"),
+)
+
 limits = Table(
     "limits",
     metadata,

@@ -116,6 +116,10 @@ api_keys = Table(
     Column("name", Text, nullable=False, unique=True),
     Column("secret_hash", LargeBinary, nullable=False, unique=True, comment="SHA-256 of the random secret"),
     Column("scopes", ARRAY(Text), nullable=False),
+    Column(
+        "tenant_id", BigInteger, ForeignKey("tenants.tenant_id", ondelete="CASCADE"), comment="all that it reaches; none: all"
+    ),
     moment("created_at", default=True),
     moment("expires_at", nullable=True),
+    Index(None, "tenant_id"),
 )

@@ -1,0 +1,77 @@
+"""Who asks, and how far they reach: a caller of one tenant finds nothing of another's, as if it were not there.
+
+What a path names is looked up before the route runs, in this one place: `PLACES` says whose each path parameter is. Lists and
+what a body names are narrowed by the routes, with `Caller.tenant_id`.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from api.schemas.common import MAX_ID
+from mailstead.model.failure import Failure, Refused
+from mailstead.store.reach import Reach
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """`name` is unique and lasts: for limits and logs. `tenant_id` is all that they reach; None: everything."""
+
+    name: str
+    scopes: frozenset[str]
+    tenant_id: int | None = None
+
+    def tenant(self, asked: int | None) -> int | None:
+        """The tenant to narrow to: theirs, or the one asked for. Raises Refused(NO_SUCH_TENANT) for another's."""
+        if self.tenant_id is None:
+            return asked
+        if asked not in (None, self.tenant_id):
+            raise Refused(Failure.NO_SUCH_TENANT, f"{self.name} reaches tenant {self.tenant_id} only")
+        return self.tenant_id
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What a path parameter names: how it is read, whose it is, and what is said where it is not there."""
+
+    parse: Callable[[str], Any]
+    tenant: Callable[[Reach, Any], Awaitable[int | None]]
+    missing: Failure
+
+
+def _number(text: str) -> int:
+    number = int(text)
+    if not 1 <= number <= MAX_ID:
+        raise ValueError("no id")
+    return number
+
+
+async def _itself(_reach: Reach, tenant_id: int) -> int:
+    return tenant_id
+
+
+PLACES: dict[str, Place] = {
+    "account_id": Place(_number, Reach.of_account, Failure.NO_SUCH_ACCOUNT),
+    "domain": Place(str, Reach.of_domain, Failure.NO_SUCH_DOMAIN),
+    "address": Place(str, Reach.of_address, Failure.NO_SUCH_ACCOUNT),
+    "queue_id": Place(UUID, Reach.of_queued, Failure.NO_SUCH_MESSAGE),
+    "api_key_id": Place(_number, Reach.of_api_key, Failure.NO_SUCH_KEY),
+    "tenant_id": Place(_number, _itself, Failure.NO_SUCH_TENANT),
+}
+
+
+async def require_reach(reach: Reach, caller: Caller, parameters: Mapping[str, str]) -> None:
+    """Raises Refused, as if it were not there, for what is beyond the caller. What cannot be read is the route's to refuse."""
+    if caller.tenant_id is None:
+        return
+    for name, text in parameters.items():
+        place = PLACES.get(name)
+        if place is None:
+            continue  # the name of something within what another parameter names
+        try:
+            key = place.parse(text)
+        except ValueError:
+            continue
+        if await place.tenant(reach, key) != caller.tenant_id:
+            raise Refused(place.missing, f"{name} {text} is beyond {caller.name}")

@@ -15,7 +15,7 @@ from api.errors import on_http, on_invalid, on_refused, on_unexpected
 from api.metrics import ApiMetrics, CanaryMetrics
 from api.middleware import Outermost
 from api.rate_limit import RateLimit
-from api.routers import ROUTERS
+from api.routers import ROUTERS, account_imports
 from api.server import serve_http
 from api.settings import ApiSettings
 from mailstead.bus import Bus
@@ -23,6 +23,7 @@ from mailstead.model.failure import Refused
 from mailstead.ops.database import service_database
 from mailstead.ops.events import service_bus
 from mailstead.ops.lifecycle import Runtime
+from mailstead.store.account_import import AccountImport
 from mailstead.store.aliases import Aliases
 from mailstead.store.api_keys import ApiKeys
 from mailstead.store.app_passwords import AppPasswords
@@ -87,6 +88,8 @@ def backend_over(db: Database, bus: Bus, passwords: Passwords, settings: ApiSett
         api_keys=ApiKeys(db),
         tenants=Tenants(db),
         provisioning=Provisioning(db),
+        account_import=AccountImport(db),
+        max_import_rows=settings.api_max_import_rows,
         aliases=Aliases(db),
         signing_keys=SigningKeys(db),
         queue=QueueView(db),
@@ -108,6 +111,7 @@ async def api(settings: ApiSettings, runtime: Runtime) -> AsyncIterator[None]:
         passwords = Passwords()
         stack.callback(passwords.close)
         app = create_app(backend_over(db, bus, passwords, settings, CanaryMetrics.register(runtime.registry)))
-        guarded = Outermost(app, ApiMetrics.register(runtime.registry), settings.api_max_body)
+        bodies = {account_imports.PATH: settings.api_max_import}
+        guarded = Outermost(app, ApiMetrics.register(runtime.registry), settings.api_max_body, bodies)
         await stack.enter_async_context(serve_http(guarded, settings, runtime))
         yield

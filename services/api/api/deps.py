@@ -19,6 +19,7 @@ from mailstead.bus import Bus
 from mailstead.model.api_key import MAX_KEY, fingerprint
 from mailstead.model.failure import Failure, Refused
 from mailstead.ops.logging import get_logger
+from mailstead.store.account_import import AccountImport
 from mailstead.store.aliases import Aliases
 from mailstead.store.api_keys import ApiKeys
 from mailstead.store.app_passwords import AppPasswords
@@ -50,6 +51,8 @@ class Backend:
     api_keys: ApiKeys
     tenants: Tenants
     provisioning: Provisioning
+    account_import: AccountImport
+    max_import_rows: int
     aliases: Aliases
     signing_keys: SigningKeys
     queue: QueueView

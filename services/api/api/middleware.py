@@ -1,6 +1,7 @@
 """Around every request: a bound on its body, a trace id, its metrics, and the last net under what nobody had foreseen."""
 
 import time
+from collections.abc import Mapping
 from http import HTTPStatus
 
 from starlette.exceptions import HTTPException
@@ -19,10 +20,11 @@ log = get_logger()
 class Outermost:
     """ASGI middleware. Every log line of a request carries its `trace_id`, which the answer names as `X-Trace-Id`."""
 
-    def __init__(self, app: ASGIApp, metrics: ApiMetrics, max_body: int) -> None:
+    def __init__(self, app: ASGIApp, metrics: ApiMetrics, max_body: int, max_bodies: Mapping[str, int] | None = None) -> None:
         self._app = app
         self._metrics = metrics
         self._max_body = max_body
+        self._max_bodies = max_bodies or {}  # by path
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -31,6 +33,7 @@ class Outermost:
         started = time.perf_counter()
         trace_id = new_trace_id()
         status = 0
+        max_body = self._max_bodies.get(scope["path"], self._max_body)
 
         async def answer(message: Message) -> None:
             nonlocal status
@@ -44,10 +47,10 @@ class Outermost:
 
         with bind(trace_id=trace_id):
             try:
-                if _declared_length(scope) > self._max_body:
+                if _declared_length(scope) > max_body:
                     await problem_response(problem_of(Failure.TOO_LARGE))(scope, receive, answer)
                 else:
-                    await self._app(scope, _bounded(receive, self._max_body), answer)
+                    await self._app(scope, _bounded(receive, max_body), answer)
             except Exception:
                 log.exception("request failed unexpectedly", method=scope["method"], route=_route(scope))
                 if not status:

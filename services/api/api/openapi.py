@@ -22,11 +22,16 @@ SPARSE = "fields"  # the parameter of sparse answers, see `sparse.py`
 Responses = dict[int | str, dict[str, Any]]
 
 
-def problems(*failures: Failure, with_input: bool = False) -> Responses:
-    """For `responses=` of a route: those that each route has, and `failures`; `with_input` adds what wrong input gets."""
+def problems(*failures: Failure, with_input: bool = False, media_types: bool = False) -> Responses:
+    """For `responses=` of a route: those that each route has, and `failures`.
+
+    `with_input` adds what wrong input gets, `media_types` that it takes some only.
+    """
     statuses = {STATUS[failure][0] for failure in (*_ANY_ROUTE, *failures)}
     if with_input:
         statuses |= {HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.BAD_REQUEST}
+    if media_types:
+        statuses |= {HTTPStatus.UNSUPPORTED_MEDIA_TYPE}
     content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
     return {int(status): {"description": status.phrase, "content": content} for status in sorted(statuses)}
 

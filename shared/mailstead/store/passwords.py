@@ -16,10 +16,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
 
-from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHashError, VerificationError
-
 from mailstead.model.failure import Failure, Refused
+from mailstead.store.password_hashes import HASHER
+from mailstead.store.password_hashes import matches as hash_matches
 from mailstead.wire.sasl import ScramKeys, derive_keys
 from mailstead.wire.sasl.scram import SALT_OCTETS
 
@@ -31,9 +30,6 @@ REFUTED_SECONDS = 3600.0
 REMEMBERED = 10_000  # of each
 
 T = TypeVar("T")
-
-# RFC 9106 §4, second recommended option, with one lane: a thread of the pool is a lane.
-_HASHER = PasswordHasher(time_cost=3, memory_cost=64 * 1024, parallelism=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +71,7 @@ class Passwords:
         self._proved = _Memory(PROVED_SECONDS)
         self._refuted = _Memory(REFUTED_SECONDS)
         # Verified against when there is no such account, so that the time taken tells nothing.
-        self._nobody = _HASHER.hash(os.urandom(16).hex())
+        self._nobody = HASHER.hash(os.urandom(16).hex())
 
     def mark(self, user: str, password: str) -> bytes:
         """By which (user, password) is remembered. Raises Refused(BAD_CREDENTIALS) for what can be neither."""
@@ -93,7 +89,7 @@ class Passwords:
 
     async def matches(self, mark: bytes, password: str, password_hash: str | None, version: int) -> bool:
         """Compare with the hash, None where there is no such account. Raises Refused(BUSY)."""
-        matches = await self._run(_matches, password_hash or self._nobody, password) and password_hash is not None
+        matches = await self._run(hash_matches, password_hash or self._nobody, password) and password_hash is not None
         (self._proved if matches else self._refuted).keep(mark, version)
         return matches
 
@@ -101,7 +97,7 @@ class Passwords:
         """The argon2id string to store. Raises Refused(TOO_LARGE, BUSY)."""
         if _octets(password) > MAX_PASSWORD:
             raise Refused(Failure.TOO_LARGE, f"a password has at most {MAX_PASSWORD} octets")
-        return await self._run(_HASHER.hash, password)
+        return await self._run(HASHER.hash, password)
 
     async def scram_keys(self, password: str) -> ScramKeys:
         """Under a new salt. Raises Refused(BUSY)."""
@@ -126,10 +122,3 @@ def _octets(text: str) -> int:
         return len(text.encode())
     except UnicodeEncodeError:
         return sys.maxsize
-
-
-def _matches(stored: str, password: str) -> bool:
-    try:
-        return _HASHER.verify(stored, password)
-    except (VerificationError, InvalidHashError):
-        return False

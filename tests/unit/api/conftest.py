@@ -13,6 +13,7 @@ from api.app import api, backend_over, create_app
 from api.deps import Backend
 from api.metrics import ApiMetrics, CanaryMetrics
 from api.middleware import Outermost
+from api.routers import account_imports
 from api.scopes import Scope
 from api.settings import ApiSettings
 from kit.ports import free_port
@@ -48,7 +49,7 @@ async def backend(database_urls: DatabaseUrls) -> AsyncIterator[Backend]:
 @pytest.fixture
 async def anonymous(backend: Backend) -> AsyncIterator[Client]:
     """A client without a key."""
-    app = Outermost(create_app(backend), ApiMetrics.register(CollectorRegistry()), MAX_BODY)
+    app = Outermost(create_app(backend), ApiMetrics.register(CollectorRegistry()), MAX_BODY, {account_imports.PATH: 100_000})
     async with Client(transport=httpx.ASGITransport(app, raise_app_exceptions=False), base_url="http://api.test") as client:
         yield client
 

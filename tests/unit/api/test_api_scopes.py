@@ -38,6 +38,7 @@ ROUTES: dict[tuple[str, str], Scope | None] = {
     ("DELETE", "/v1/domains/{domain}/signing-keys/{selector}"): Scope.DOMAINS_WRITE,
     ("GET", "/v1/accounts"): Scope.ACCOUNTS_READ,
     ("POST", "/v1/accounts"): Scope.ACCOUNTS_WRITE,
+    ("POST", "/v1/account-imports"): Scope.ACCOUNTS_WRITE,
     ("GET", "/v1/accounts/{account_id}"): Scope.ACCOUNTS_READ,
     ("PATCH", "/v1/accounts/{account_id}"): Scope.ACCOUNTS_WRITE,
     ("DELETE", "/v1/accounts/{account_id}"): Scope.ACCOUNTS_WRITE,

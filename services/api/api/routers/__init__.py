@@ -1,6 +1,7 @@
 """The routes, one module for each resource: each declares its scope, asks the store, and shapes the answer."""
 
 from api.routers import (
+    account_imports,
     accounts,
     aliases,
     api_keys,
@@ -19,6 +20,7 @@ ROUTERS = (
     domains.router,
     signing_keys.router,
     accounts.router,
+    account_imports.router,
     app_passwords.router,
     sieve_scripts.router,
     aliases.router,

@@ -1,0 +1,99 @@
+"""Many accounts by few statements: a batch is one transaction of five set-wise statements, whatever its size.
+
+Rows never hurt each other: one whose domain is not there or whose address is taken is left out, and told.
+"""
+
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass
+
+from mailstead.model.address import Address
+from mailstead.model.failure import Failure
+from mailstead.store.engine import Connection, Database
+from mailstead.store.provisioning import STANDARD_MAILBOXES
+
+_ACCOUNTS = """
+INSERT INTO accounts (tenant_id, domain_id, address, password_hash, quota_bytes, quota_messages, active, last_uidvalidity)
+SELECT d.tenant_id, d.domain_id, r.address, r.hash, r.octets, r.messages, r.active, extract(epoch FROM now())::bigint + $8
+FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::bool[])
+     AS r(address, domain, hash, octets, messages, active)
+JOIN domains d ON d.name = r.domain AND d.alias_of IS NULL AND ($7::bigint IS NULL OR d.tenant_id = $7)
+WHERE NOT EXISTS (SELECT FROM addresses x WHERE x.address = r.address)
+ORDER BY r.address ON CONFLICT DO NOTHING
+RETURNING account_id, address
+"""
+# An alias of this name may have been made since.
+_ADDRESSES = """
+INSERT INTO addresses (address, tenant_id, domain_id, account_id)
+SELECT address, tenant_id, domain_id, account_id FROM accounts WHERE account_id = ANY($1::bigint[]) ORDER BY address
+ON CONFLICT DO NOTHING RETURNING account_id
+"""
+_MAILBOXES = """
+INSERT INTO mailboxes (account_id, name, special_use, uidvalidity)
+SELECT a.account_id, m.name, m.special_use, a.last_uidvalidity - cardinality($2::text[]) + m.n
+FROM accounts a CROSS JOIN unnest($2::text[], $3::text[]) WITH ORDINALITY AS m(name, special_use, n)
+WHERE a.account_id = ANY($1::bigint[])
+"""
+_SUBSCRIPTIONS = """
+INSERT INTO subscriptions (account_id, name) SELECT a, name FROM unnest($1::bigint[]) AS a CROSS JOIN unnest($2::text[]) AS name
+"""
+_DOMAINS = """
+SELECT name FROM domains WHERE name = ANY($1::text[]) AND alias_of IS NULL AND ($2::bigint IS NULL OR tenant_id = $2)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class AccountToImport:
+    """`password_hash`: as `password_hashes` can compare it."""
+
+    address: Address
+    password_hash: str
+    quota_bytes: int = 0
+    quota_messages: int = 0
+    active: bool = True
+
+
+class AccountImport:
+    """Raises Refused(UNAVAILABLE) only; then nothing of the batch remains."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def add(self, batch: Sequence[AccountToImport], tenant_id: int | None = None) -> list[int | Failure]:
+        """In the order of the batch: the id of each account, or NO_SUCH_DOMAIN, or CONFLICT for an address that is taken."""
+        first = {row.address.key: at for at, row in reversed([*enumerate(batch)])}
+        rows = [batch[at] for at in sorted(first.values())]
+        domains = [row.address.domain.lower() for row in rows]
+
+        async def work(connection: Connection) -> tuple[dict[str, int], set[str]]:
+            made = {
+                row["address"]: row["account_id"]
+                for row in await connection.fetch(
+                    _ACCOUNTS,
+                    [row.address.key for row in rows],
+                    domains,
+                    [row.password_hash for row in rows],
+                    [row.quota_bytes for row in rows],
+                    [row.quota_messages for row in rows],
+                    [row.active for row in rows],
+                    tenant_id,
+                    len(STANDARD_MAILBOXES) - 1,
+                )
+            }
+            named = {row["account_id"] for row in await connection.fetch(_ADDRESSES, list(made.values()))}
+            if nameless := [account_id for account_id in made.values() if account_id not in named]:
+                await connection.execute("DELETE FROM accounts WHERE account_id = ANY($1::bigint[])", nameless)
+                made = {address: account_id for address, account_id in made.items() if account_id in named}
+            ids, names = list(made.values()), list(STANDARD_MAILBOXES)
+            await connection.execute(_MAILBOXES, ids, names, list(STANDARD_MAILBOXES.values()))
+            await connection.execute(_SUBSCRIPTIONS, ids, names)
+            there = {row["name"] for row in await connection.fetch(_DOMAINS, sorted(set(domains)), tenant_id)}
+            return made, there
+
+        made, there = await self._database.transact("import accounts", work)
+        return [_outcome(row, made if first[row.address.key] == at else {}, there) for at, row in enumerate(batch)]
+
+
+def _outcome(row: AccountToImport, made: Mapping[str, int], there: Set[str]) -> int | Failure:
+    if row.address.domain.lower() not in there:
+        return Failure.NO_SUCH_DOMAIN
+    return made.get(row.address.key, Failure.CONFLICT)

@@ -4,6 +4,7 @@ import typer
 
 from mailstead_cli import accounts, domains
 from mailstead_cli.check import check
+from mailstead_cli.restored import restored
 from mailstead_cli.up import up
 
 app = typer.Typer(name="mailstead", no_args_is_help=True, add_completion=False, help="Mail hosting: run it, and look after it.")
@@ -16,5 +17,6 @@ def mailstead() -> None:
 
 app.command()(up)
 app.command()(check)
+app.command()(restored)
 app.add_typer(domains.app, name="domains")
 app.add_typer(accounts.app, name="accounts")

@@ -63,3 +63,17 @@ async def test_a_changed_account_is_changed_at_once(stack: Stack) -> None:
 
 def test_the_store_is_sound(stack: Stack) -> None:
     assert json.loads(mailstead(stack, "check", "--json")) == []
+
+
+async def test_after_a_restore_every_mailbox_has_a_new_uidvalidity(stack: Stack) -> None:
+    person = await stack.new_account()
+
+    def uidvalidity() -> int:
+        with imaplib.IMAP4_SSL("localhost", stack.ports.imap_tls, ssl_context=stack.client_context()) as client:
+            client.login(person.user, person.password)
+            client.select("INBOX")
+            return int(client.response("UIDVALIDITY")[1][0])
+
+    before = uidvalidity()
+    assert "have a new UIDVALIDITY" in mailstead(stack, "restored", "--yes")
+    assert uidvalidity() > before

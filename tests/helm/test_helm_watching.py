@@ -67,7 +67,9 @@ def groups() -> dict[str, Any]:
 
 
 def test_the_chart_installs_all_of_them() -> None:
-    (group,) = groups()["groups"]
+    recorded, group = groups()["groups"]
+    assert all(re.fullmatch(r"namespace\w*:mailstead_\w+:\w+", rule["record"]) for rule in recorded["rules"])
+    assert all(metrics_in(rule["expr"]) <= KNOWN for rule in recorded["rules"])
     assert [rule["alert"] for rule in group["rules"]] == [path.stem for path in RULES]
     assert all(rule["annotations"]["runbook_url"].endswith(f"/{rule['alert']}.md") for rule in group["rules"])
     configured = of_kind(render(INSTALLATIONS["everything"]), "ConfigMap").values()

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+import yaml
 
 from kit.chart import CHART, INSTALLATIONS, Manifest, of_kind, render
 from kit.installation import HAPROXY, Installation, loopback_net, sandbox
@@ -195,6 +196,7 @@ async def every_expression_finds_figures(metrics: Prometheus) -> None:
     asked |= {
         name for path in (CHART / "rules").glob("*.yaml") for name in re.findall(r"mailstead_\w+(?:\{[^}]*\})?", path.read_text())
     }
+    asked |= {rule["expr"] for rule in yaml.safe_load((CHART / "recordings.yaml").read_text())}
     variables = {"$namespace": NAMESPACE, "$service": ".*", "$__rate_interval": "2m"}
 
     async def without_figures() -> list[str]:

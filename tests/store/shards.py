@@ -1,0 +1,24 @@
+"""By which column each table would be spread over many PostgreSQL servers (docs/scaling.md says why)."""
+
+EVERYWHERE = "everywhere"  # a copy on each server: small, and rarely written
+ONE_PLACE = "one place"  # on one server: short-lived, and read across all accounts
+
+BY_ACCOUNT = (
+    "accounts", "account_metadata", "app_passwords", "emails", "expunged", "mailbox_metadata", "mailboxes", "messages", "outbox",
+    "scram_keys", "search_pending", "search_texts", "sieve_marks", "sieve_scripts", "subscriptions",
+)  # fmt: skip
+
+SHARDS: dict[str, str] = {
+    **dict.fromkeys(BY_ACCOUNT, "account_id"),
+    **dict.fromkeys(("contents", "chunks"), "tenant_id"),
+    "addresses": "address",
+    **dict.fromkeys(("limits", "login_failures"), "subject"),
+    **dict.fromkeys(("tenants", "domains", "signing_keys", "api_keys", "login_keys", "srs_keys"), EVERYWHERE),
+    **dict.fromkeys(("queue_messages", "queue_recipients", "queue_attempts", "leases"), ONE_PLACE),
+}
+
+
+def column_of(table: str) -> str | None:
+    """None where the table is not spread."""
+    where = SHARDS[table]
+    return None if where in (EVERYWHERE, ONE_PLACE) else where

@@ -9,9 +9,12 @@ import asyncpg
 import pytest
 
 from kit.postgres import PASSWORD, DatabaseUrls
+from kit.waiting import eventually
 from mailstead.model.api_key import fingerprint, new_key
 from mailstead.model.failure import Failure, Refused
+from mailstead.store import migrate as migrate_module
 from mailstead.store.engine import Database
+from mailstead.store.migrate import migrate
 from mailstead.store.prepare import prepare, read_passwords
 from mailstead.store.revision import NEEDED_REVISION, check_revision
 from mailstead.store.roles import ROLE_PREFIX, ROLES
@@ -85,3 +88,25 @@ async def test_a_service_is_ready_only_on_a_schema_that_is_new_enough(owner_db: 
     with pytest.raises(Refused, match=r"mailstead\.store\.prepare") as refused:
         await check_revision(owner_db)
     assert refused.value.failure is Failure.UNAVAILABLE
+
+
+async def test_a_migration_that_waits_for_a_table_lets_others_go_first(
+    database_urls: DatabaseUrls, owner_db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It gives up its place in the queue for the lock, behind which all others would wait, and comes again."""
+    monkeypatch.setattr(migrate_module, "LOCK_TIMEOUT", "50ms")
+    monkeypatch.setattr(migrate_module, "PAUSE", 0.05)
+    async with owner_db.transaction("hold") as holder:
+        await holder.execute("LOCK TABLE alembic_version")
+        migration = asyncio.create_task(migrate(database_urls.owner))
+        waits: set[int] = set()
+
+        async def has_come_again() -> bool:
+            """Each attempt is a transaction of its own."""
+            rows = await owner_db.fetch("look", "SELECT xact_start FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
+            waits.update(int(row["xact_start"].timestamp() * 1000) for row in rows)
+            return len(waits) >= 3
+
+        await eventually(has_come_again)
+    assert await asyncio.wait_for(migration, 20) == NEEDED_REVISION
+    await check_revision(owner_db)

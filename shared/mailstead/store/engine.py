@@ -6,7 +6,7 @@ Works through PgBouncer in transaction mode: nothing is kept on a connection bet
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, TypeAlias, TypeVar
 
 import asyncpg
@@ -79,31 +79,36 @@ class Database:
 
     async def transact(self, what: str, operation: Callable[[Connection], Awaitable[T]]) -> T:
         """Run `operation` in a transaction; after a deadlock or serialization failure, once more (promise D7)."""
+        return await self._twice(self.transaction, what, operation)
+
+    async def fetch(self, what: str, sql: str, *arguments: object) -> Sequence[asyncpg.Record]:
+        """One statement and one round trip; as all single statements, once more after a deadlock."""
+        return await self._twice(self.connection, what, lambda connection: connection.fetch(sql, *arguments))
+
+    async def fetchrow(self, what: str, sql: str, *arguments: object) -> asyncpg.Record | None:
+        return await self._twice(self.connection, what, lambda connection: connection.fetchrow(sql, *arguments))
+
+    async def execute(self, what: str, sql: str, *arguments: object) -> int:
+        """One writing statement; the number of rows it touched."""
+        tag = await self._twice(self.connection, what, lambda connection: connection.execute(sql, *arguments))
+        last = tag.rpartition(" ")[2]
+        return int(last) if last.isdigit() else 0
+
+    async def _twice(
+        self,
+        within: Callable[[str], AbstractAsyncContextManager[Connection]],
+        what: str,
+        operation: Callable[[Connection], Awaitable[T]],
+    ) -> T:
         try:
-            async with self.transaction(what) as connection:
+            async with within(what) as connection:
                 return await operation(connection)
         except Refused as refused:
             if not isinstance(refused.__cause__, _RETRIED):
                 raise
         await asyncio.sleep(RETRY_PAUSE)
-        async with self.transaction(what) as connection:
+        async with within(what) as connection:
             return await operation(connection)
-
-    async def fetch(self, what: str, sql: str, *arguments: object) -> Sequence[asyncpg.Record]:
-        """One reading statement: one round trip."""
-        async with self.connection(what) as connection:
-            return await connection.fetch(sql, *arguments)
-
-    async def fetchrow(self, what: str, sql: str, *arguments: object) -> asyncpg.Record | None:
-        async with self.connection(what) as connection:
-            return await connection.fetchrow(sql, *arguments)
-
-    async def execute(self, what: str, sql: str, *arguments: object) -> int:
-        """One writing statement; the number of rows it touched."""
-        async with self.connection(what) as connection:
-            tag = await connection.execute(sql, *arguments)
-            last = tag.rpartition(" ")[2]
-            return int(last) if last.isdigit() else 0
 
     def connections(self) -> tuple[int, int]:
         """How many are at work now, and how many idle."""

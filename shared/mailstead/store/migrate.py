@@ -1,8 +1,11 @@
 """Bring a database to this release's schema, and the rights of the service roles to `roles.py`.
 
 Safe to run twice and at the same time from several places: one transaction under an advisory lock. `prepare.py` is how it is run.
+Services go on meanwhile: a lock on a table that is not had soon is given up, and all of it is tried again, so that nobody queues
+behind a migration that itself waits.
 """
 
+import asyncio
 from pathlib import Path
 
 import asyncpg
@@ -11,12 +14,17 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from mailstead.store.roles import grant_statements
 
 _LOCK = 0x6D61696C  # the advisory lock that one migration at a time holds
+LOCK_TIMEOUT = "2s"  # for the lock on a table, while which services wait too
+ATTEMPTS = 30
+PAUSE = 2.0  # seconds between two of them
+_IN_THE_WAY = (asyncpg.DeadlockDetectedError, asyncpg.LockNotAvailableError)
 
 
 class NewerSchema(Exception):
@@ -41,11 +49,23 @@ async def migrate(url: str) -> str:
         poolclass=NullPool,
     )
     try:
-        async with engine.begin() as connection:
-            await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
-            return await connection.run_sync(_upgrade)
+        for _ in range(ATTEMPTS - 1):
+            try:
+                return await _migrate_once(engine)
+            except DBAPIError as error:
+                if not isinstance(getattr(error.orig, "__cause__", None), _IN_THE_WAY):
+                    raise
+            await asyncio.sleep(PAUSE)
+        return await _migrate_once(engine)
     finally:
         await engine.dispose()
+
+
+async def _migrate_once(engine: AsyncEngine) -> str:
+    async with engine.begin() as connection:
+        await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+        await connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'"))
+        return await connection.run_sync(_upgrade)
 
 
 def _upgrade(connection: Connection) -> str:

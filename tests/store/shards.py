@@ -12,6 +12,7 @@ SHARDS: dict[str, str] = {
     **dict.fromkeys(BY_ACCOUNT, "account_id"),
     **dict.fromkeys(("contents", "chunks"), "tenant_id"),
     "addresses": "address",
+    "idempotency_keys": "caller",
     **dict.fromkeys(("limits", "login_failures"), "subject"),
     **dict.fromkeys(("tenants", "domains", "signing_keys", "api_keys", "login_keys", "srs_keys"), EVERYWHERE),
     **dict.fromkeys(("queue_messages", "queue_recipients", "queue_attempts", "leases"), ONE_PLACE),

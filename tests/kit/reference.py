@@ -22,7 +22,7 @@ from imap.metrics import ImapMetrics
 from imap.settings import ImapSettings
 from jobs.metrics import JobsMetrics
 from jobs.settings import JobsSettings
-from mailstead.events import AccountChanged, MailboxChanged, QueueFilled
+from mailstead.events import AccountChanged, MailboxChanged, QueueFilled, SessionsAsked, SessionTold
 from mailstead.ops.metrics import ConnectionMetrics, EventMetrics, RuntimeMetrics, count_pool, operation_timer
 from mailstead.ops.settings import ServiceSettings
 from pop3.metrics import Pop3Metrics
@@ -42,7 +42,7 @@ SETTINGS: dict[str, type[BaseSettings]] = {
     "jobs": JobsSettings,
     "canary": CanarySettings,
 }
-_EVENTS = (MailboxChanged, QueueFilled, AccountChanged)
+_EVENTS = (MailboxChanged, QueueFilled, AccountChanged, SessionsAsked, SessionTold)
 
 
 def pages() -> dict[str, str]:
@@ -156,7 +156,9 @@ def events_page() -> str:
     ]
     for event in _EVENTS:
         names = [field.name for field in fields(event)]
-        values: dict[str, Any] = {field.name: {int: 1, str: "", bool: True}[cast(type, field.type)] for field in fields(event)}
+        values: dict[str, Any] = {
+            field.name: {int: 1, str: f"<{field.name}>", bool: True}[cast(type, field.type)] for field in fields(event)
+        }
         subject = event(**values).subject.replace(".1", ".<account_id>")
         lines += [
             "",

@@ -5,7 +5,7 @@ ONE_PLACE = "one place"  # on one server: short-lived, and read across all accou
 
 BY_ACCOUNT = (
     "accounts", "account_metadata", "app_passwords", "emails", "expunged", "mailbox_metadata", "mailboxes", "messages", "outbox",
-    "scram_keys", "search_pending", "search_texts", "sieve_marks", "sieve_scripts", "subscriptions",
+    "last_logins", "scram_keys", "search_pending", "search_texts", "sieve_marks", "sieve_scripts", "subscriptions",
 )  # fmt: skip
 
 SHARDS: dict[str, str] = {

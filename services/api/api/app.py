@@ -24,6 +24,7 @@ from mailstead.ops.database import service_database
 from mailstead.ops.events import service_bus
 from mailstead.ops.lifecycle import Runtime
 from mailstead.store.account_import import AccountImport
+from mailstead.store.account_view import AccountView
 from mailstead.store.aliases import Aliases
 from mailstead.store.api_keys import ApiKeys
 from mailstead.store.app_passwords import AppPasswords
@@ -89,6 +90,7 @@ def backend_over(db: Database, bus: Bus, passwords: Passwords, settings: ApiSett
         tenants=Tenants(db),
         provisioning=Provisioning(db),
         account_import=AccountImport(db),
+        account_view=AccountView(db),
         max_import_rows=settings.api_max_import_rows,
         aliases=Aliases(db),
         signing_keys=SigningKeys(db),

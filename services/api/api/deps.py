@@ -20,6 +20,7 @@ from mailstead.model.api_key import MAX_KEY, fingerprint
 from mailstead.model.failure import Failure, Refused
 from mailstead.ops.logging import get_logger
 from mailstead.store.account_import import AccountImport
+from mailstead.store.account_view import AccountView
 from mailstead.store.aliases import Aliases
 from mailstead.store.api_keys import ApiKeys
 from mailstead.store.app_passwords import AppPasswords
@@ -52,6 +53,7 @@ class Backend:
     tenants: Tenants
     provisioning: Provisioning
     account_import: AccountImport
+    account_view: AccountView
     max_import_rows: int
     aliases: Aliases
     signing_keys: SigningKeys

@@ -42,7 +42,7 @@ async def log_in(session: Session, proof: Awaitable[AuthenticatedAccount]) -> Re
         return await _refuse(session, refused)
     backend.metrics.logins.labels("accepted").inc()
     account = Account(found.account_id, found.tenant_id, found.address)
-    session.live = backend.authenticator.live.add(found, session.revoke)
+    session.live = backend.authenticator.live.add(found, session.revoke, "imap", session.connection.peer_host)
     session.state = advance(session.state, Event.LOGGED_IN, Authenticated(account))
     session.protocol.limits = limits(backend.settings, logged_in=True)
     session.connection.idle_timeout = backend.settings.imap_idle_seconds

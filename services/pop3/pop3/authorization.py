@@ -98,7 +98,8 @@ async def _log_in(session: Session, proof: Awaitable[AuthenticatedAccount]) -> N
         await _refuse(session, refused)
         return
     session.hold = opened.hold
-    session.live = session.backend.authenticator.live.add(opened.account, session.revoke)
+    peer = session.connection.peer_host
+    session.live = session.backend.authenticator.live.add(opened.account, session.revoke, "pop3", peer)
     session.move(Event.OPENED, opened.transaction)
     drop = opened.transaction.drop
     log.info("logged in", account=opened.transaction.address, messages=drop.count, tls=session.connection.tls)

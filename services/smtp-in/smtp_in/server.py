@@ -314,7 +314,7 @@ class SmtpSession(SMTP):
         """The session is to end when what let it in is good no more."""
         if self._live is not None:
             self._live.close()
-        self._live = self._handler.authenticator.live.add(account, self._revoke)
+        self._live = self._handler.authenticator.live.add(account, self._revoke, "smtp", self._connection.peer_host)
 
     def _revoke(self) -> None:
         self._revoked = True

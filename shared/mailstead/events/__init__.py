@@ -52,19 +52,54 @@ class AccountChanged:
         return DIRECTORY_SUBJECT
 
 
-Event = MailboxChanged | QueueFilled | AccountChanged
+@dataclass(frozen=True, slots=True)
+class SessionsAsked:
+    """Somebody looks at the sessions of an account: every replica tells each that it has, under the `question`."""
+
+    kind: ClassVar[str] = "sessions_asked"
+    account_id: int
+    question: str
+
+    @property
+    def subject(self) -> str:
+        return DIRECTORY_SUBJECT
+
+
+@dataclass(frozen=True, slots=True)
+class SessionTold:
+    """One session of the account that a question was about. `since` in Unix time; `by`: password, app password or token."""
+
+    kind: ClassVar[str] = "session_told"
+    question: str
+    replica: str
+    protocol: str
+    peer: str
+    since: int
+    by: str
+
+    @property
+    def subject(self) -> str:
+        return question_subject(self.question)
+
+
+Event = MailboxChanged | QueueFilled | AccountChanged | SessionsAsked | SessionTold
 
 QUEUE_SUBJECT = "mail.queue"
 DIRECTORY_SUBJECT = "mail.directory"
 
-_KINDS: dict[str, type[MailboxChanged] | type[QueueFilled] | type[AccountChanged]] = {
-    cls.kind: cls for cls in (MailboxChanged, QueueFilled, AccountChanged)
+_KINDS: dict[str, type[Event]] = {
+    cls.kind: cls for cls in (MailboxChanged, QueueFilled, AccountChanged, SessionsAsked, SessionTold)
 }
 
 
 def account_subject(account_id: int) -> str:
     """The subject that a replica subscribes to while one of its sessions watches a mailbox of this account (promise S4)."""
     return f"mail.account.{account_id}"
+
+
+def question_subject(question: str) -> str:
+    """Where the answers to one question go."""
+    return f"mail.question.{question}"
 
 
 def encode(event: Event, sent_at: float) -> bytes:

@@ -26,6 +26,7 @@ from mailstead.ops.connection import Connection
 from mailstead.ops.lifecycle import Runtime
 from mailstead.ops.live_sessions import LiveSessions
 from mailstead.ops.logging import get_logger
+from mailstead.ops.login_book import LoginBook
 from mailstead.ops.oidc import issued_tokens
 from mailstead.ops.settings import LoginSettings
 from mailstead.store.app_passwords import app_password_hash
@@ -100,12 +101,14 @@ class Authenticator:
         registry: CollectorRegistry,
         tokens: Tokens | None = None,
         bus: Bus | None = None,
+        replica: str = "",
     ) -> None:
         self._settings = settings
         self._logins = Logins(database, _rules(settings))
         self._passwords = Passwords(max_parallel=settings.password_checks)
         self._tokens = tokens
-        self.live = LiveSessions(self._logins, bus, settings.login_recheck_seconds)
+        self.live = LiveSessions(self._logins, bus, settings.login_recheck_seconds, replica)
+        self.book = LoginBook(self._logins)
         self._key: bytes | None = None
         self._attempts = Counter(
             "mailstead_authentications",
@@ -142,9 +145,9 @@ class Authenticator:
 
     async def log_in(self, user: str, password: str, peer: Peer) -> AuthenticatedAccount:
         """By a command of the protocol itself. Raises Refused as `Attempt.step`."""
-        return await self.counted(COMMAND, self.verify(Credentials("", user, password), peer))
+        return await self.counted(COMMAND, peer, self.verify(Credentials("", user, password), peer))
 
-    async def counted(self, mechanism: str, work: Awaitable[AuthenticatedAccount]) -> AuthenticatedAccount:
+    async def counted(self, mechanism: str, peer: Peer, work: Awaitable[AuthenticatedAccount]) -> AuthenticatedAccount:
         """Do `work`, which ends an attempt, and count how it ended."""
         try:
             account = await work
@@ -152,6 +155,7 @@ class Authenticator:
             self._attempts.labels(mechanism.lower(), refused.failure.name.lower()).inc()
             raise
         self._attempts.labels(mechanism.lower(), "accepted").inc()
+        self.book.note(account.account_id, peer.scope, peer.host)
         return account
 
     # ---- by password
@@ -175,7 +179,7 @@ class Authenticator:
         assert found.account is not None
         if found.pending:
             await self._logins.succeeded(subjects)
-        return _active(found.account, AuthenticatedAccount(*_identity(found.account), password_version=version))
+        return _active(found.account, _account(found.account, password_version=version))
 
     async def _matches(self, mark: bytes, password: str, found: Found, subjects: Subjects) -> bool:
         """Compare, and count a guess. What was found wrong before is no new guess, and takes no second computation."""
@@ -192,7 +196,7 @@ class Authenticator:
         """It is random, so nobody guesses it, and no lock is in its way."""
         if scope not in used.scopes:
             raise Refused(Failure.BAD_CREDENTIALS, f"app password {used.app_password_id} is not for {scope}")
-        identity = AuthenticatedAccount(*_identity(account), app_password_id=used.app_password_id)
+        identity = _account(account, app_password_id=used.app_password_id)
         authenticated = _active(account, identity)
         if used.use_is_news:
             await self._logins.used(account.account_id, used.app_password_id)
@@ -215,7 +219,7 @@ class Authenticator:
         assert found.account is not None
         if found.pending:
             await self._logins.succeeded(self._subjects(user, peer))
-        identity = AuthenticatedAccount(*_identity(found.account), password_version=found.account.password_version)
+        identity = _account(found.account, password_version=found.account.password_version)
         return _active(found.account, identity)
 
     async def disproved(self, user: str, peer: Peer) -> AuthenticatedAccount:
@@ -232,7 +236,7 @@ class Authenticator:
         found = await self._logins.find(self._subjects(address, peer))
         if found.account is None:
             raise Refused(Failure.BAD_CREDENTIALS, f"token for no account: {address!r}")
-        return _active(found.account, AuthenticatedAccount(*_identity(found.account)))
+        return _active(found.account, _account(found.account))
 
     @property
     def token_error(self) -> bytes:
@@ -259,10 +263,14 @@ async def service_authenticator(
 ) -> AsyncIterator[Authenticator]:
     """A service's own: with tokens where an issuer is set, and looking after the sessions that were let in."""
     async with issued_tokens(settings) as tokens:
-        authenticator = Authenticator(database, settings, runtime.registry, tokens, bus)
+        authenticator = Authenticator(database, settings, runtime.registry, tokens, bus, runtime.replica)
         try:
-            async with runtime.running(authenticator.live.run(), "live-sessions"):
+            async with (
+                runtime.running(authenticator.live.run(), "live-sessions"),
+                runtime.running(authenticator.book.run(), "login-book"),
+            ):
                 yield authenticator
+            await authenticator.book.flush()
         finally:
             authenticator.close()
 
@@ -330,7 +338,7 @@ class Attempt:
             await self._end(known(account))
 
     async def _end(self, work: Awaitable[AuthenticatedAccount]) -> None:
-        self.outcome = await self._authenticator.counted(self._mechanism, work)
+        self.outcome = await self._authenticator.counted(self._mechanism, self._peer, work)
 
 
 def network_of(host: str) -> str:
@@ -350,8 +358,12 @@ def _rules(settings: LoginSettings) -> LockRules:
     )
 
 
-def _identity(account: LoginAccount) -> tuple[int, int, str]:
-    return account.account_id, account.tenant_id, account.address
+def _account(
+    account: LoginAccount, *, password_version: int | None = None, app_password_id: int | None = None
+) -> AuthenticatedAccount:
+    return AuthenticatedAccount(
+        account.account_id, account.tenant_id, account.address, password_version, app_password_id, account.session_epoch
+    )
 
 
 def _active(account: LoginAccount, authenticated: AuthenticatedAccount) -> AuthenticatedAccount:

@@ -6,16 +6,18 @@ one statement for all accounts with sessions here.
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Callable
 
 from mailstead.bus import Bus
-from mailstead.events import DIRECTORY_SUBJECT, AccountChanged, Event
+from mailstead.events import DIRECTORY_SUBJECT, AccountChanged, Event, SessionsAsked, SessionTold
 from mailstead.model.failure import Refused
 from mailstead.ops.logging import get_logger
 from mailstead.store.logins import Logins
 from mailstead.store.passwords import AuthenticatedAccount
 
 LOOK_BATCH = 5_000  # accounts in one statement
+MAX_TOLD = 200  # sessions of one account that a replica tells
 
 log = get_logger()
 
@@ -23,12 +25,17 @@ log = get_logger()
 class LiveSession:
     """One session of an account. `end` is called once, in the loop's thread, when it is to end; it must not raise."""
 
-    __slots__ = ("_live", "account", "end")
+    __slots__ = ("_live", "account", "end", "peer", "protocol", "since")
 
-    def __init__(self, live: "LiveSessions", account: AuthenticatedAccount, end: Callable[[], None]) -> None:
+    def __init__(
+        self, live: "LiveSessions", account: AuthenticatedAccount, end: Callable[[], None], protocol: str, peer: str
+    ) -> None:
         self._live = live
         self.account = account
         self.end = end
+        self.protocol = protocol
+        self.peer = peer
+        self.since = int(time.time())
 
     def close(self) -> None:
         """The session is over, or somebody else's now."""
@@ -38,8 +45,10 @@ class LiveSession:
 class LiveSessions:
     """Those of one process, by account."""
 
-    def __init__(self, logins: Logins, bus: Bus | None, seconds: float) -> None:
+    def __init__(self, logins: Logins, bus: Bus | None, seconds: float, replica: str) -> None:
         self._logins = logins
+        self._bus = bus
+        self._replica = replica
         self._seconds = seconds
         self._sessions: dict[int, set[LiveSession]] = {}
         self._doubted: set[int] = set()
@@ -48,9 +57,9 @@ class LiveSessions:
             bus.subscribe(DIRECTORY_SUBJECT, self._heard)
             bus.on_reconnect(self._doubt_all)
 
-    def add(self, account: AuthenticatedAccount, end: Callable[[], None]) -> LiveSession:
+    def add(self, account: AuthenticatedAccount, end: Callable[[], None], protocol: str, peer: str) -> LiveSession:
         """From now on; what was revoked since the log-in is found by the next look."""
-        session = LiveSession(self, account, end)
+        session = LiveSession(self, account, end, protocol, peer)
         self._sessions.setdefault(account.account_id, set()).add(session)
         return session
 
@@ -91,6 +100,25 @@ class LiveSessions:
             self._doubted.add(event.account_id)
             self._doubt.set()
 
+        if isinstance(event, SessionsAsked):
+            self._tell(event)
+
+    def _tell(self, asked: SessionsAsked) -> None:
+        if self._bus is None:
+            return
+        told = sorted(self._sessions.get(asked.account_id, ()), key=lambda session: session.since)[:MAX_TOLD]
+        self._bus.publish(
+            SessionTold(asked.question, self._replica, session.protocol, session.peer, session.since, _proof(session.account))
+            for session in told
+        )
+
     def _doubt_all(self) -> None:
         self._doubted.update(self._sessions)
         self._doubt.set()
+
+
+def _proof(account: AuthenticatedAccount) -> str:
+    """What let a session in."""
+    if account.app_password_id is not None:
+        return "app password"
+    return "token" if account.password_version is None else "password"

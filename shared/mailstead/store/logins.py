@@ -20,7 +20,7 @@ LAST_USE_EVERY = timedelta(hours=1)  # how often the last use of an app password
 FORGOTTEN_AT_ONCE = 5_000  # failures in one transaction
 
 _FIND = """
-SELECT f.locked, f.pending, a.account_id, a.tenant_id, a.address, a.password_hash, a.password_version,
+SELECT f.locked, f.pending, a.account_id, a.tenant_id, a.address, a.password_hash, a.password_version, a.session_epoch,
        a.active AND d.active AS active,
        p.app_password_id, p.scopes, coalesce(p.last_used_at < now() - $8::interval, true) AS use_is_news,
        k.salt, k.iterations, k.stored_key, k.server_key
@@ -55,9 +55,16 @@ UPDATE app_passwords SET last_used_at = now() WHERE account_id = $1 AND app_pass
 AND (last_used_at IS NULL OR last_used_at < now() - $3::interval)
 """
 
+_NOTED = """
+INSERT INTO last_logins AS l (account_id, protocol, at, peer)
+SELECT account_id, protocol, now() - ago * interval '1 second', peer
+FROM unnest($1::bigint[], $2::text[], $3::text[], $4::float8[]) AS n(account_id, protocol, peer, ago)
+JOIN accounts USING (account_id) ORDER BY account_id, protocol
+ON CONFLICT (account_id, protocol) DO UPDATE SET at = excluded.at, peer = excluded.peer WHERE l.at < excluded.at
+"""
 
 _STANDING = """
-SELECT a.account_id, a.active AND d.active AS active, a.password_version,
+SELECT a.account_id, a.active AND d.active AS active, a.password_version, a.session_epoch,
        ARRAY(SELECT p.app_password_id FROM app_passwords p
              WHERE p.account_id = a.account_id AND (p.expires_at IS NULL OR p.expires_at > now())) AS good
 FROM accounts a JOIN domains d USING (domain_id) WHERE a.account_id = ANY($1::bigint[])
@@ -100,6 +107,7 @@ class LoginAccount:
     address: str
     password_hash: str
     password_version: int
+    session_epoch: int
     active: bool
 
 
@@ -125,14 +133,17 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What of an account is good now: its password, by version, and its app passwords."""
+    """What of an account is good now: its password, by version, its app passwords, and sessions of this epoch."""
 
     active: bool
     password_version: int
+    session_epoch: int
     app_passwords: frozenset[int]
 
     def admits(self, account: AuthenticatedAccount) -> bool:
         """Whether what let a session in would let it in again; a token is not looked at twice."""
+        if account.session_epoch != self.session_epoch:
+            return False
         if account.app_password_id is not None:
             return self.active and account.app_password_id in self.app_passwords
         return self.active and account.password_version in (None, self.password_version)
@@ -176,10 +187,24 @@ class Logins:
         """Write that an app password was used."""
         await self._database.execute("app password used", _USED, account_id, app_password_id, LAST_USE_EVERY)
 
+    async def noted(self, entries: Sequence[tuple[int, str, str, float]]) -> None:
+        """Write down last log-ins: (account, protocol, address that it came from, seconds ago) of each."""
+        await self._database.execute(
+            "note log-ins",
+            _NOTED,
+            [account_id for account_id, _, _, _ in entries],
+            [protocol for _, protocol, _, _ in entries],
+            [peer for _, _, peer, _ in entries],
+            [ago for _, _, _, ago in entries],
+        )
+
     async def standing(self, accounts: Sequence[int]) -> dict[int, Standing]:
         """By account; those that are gone are left out."""
         rows = await self._database.fetch("look after sessions", _STANDING, accounts)
-        return {row["account_id"]: Standing(row["active"], row["password_version"], frozenset(row["good"])) for row in rows}
+        return {
+            row["account_id"]: Standing(row["active"], row["password_version"], row["session_epoch"], frozenset(row["good"]))
+            for row in rows
+        }
 
     async def key(self) -> bytes:
         """The installation's secret for hashes of app passwords, and for salts of accounts that do not exist."""
@@ -201,7 +226,7 @@ async def forget_failures(database: Database, age: timedelta) -> int:
 def _account(row: asyncpg.Record) -> LoginAccount | None:
     if row["account_id"] is None:
         return None
-    names = ("account_id", "tenant_id", "address", "password_hash", "password_version", "active")
+    names = ("account_id", "tenant_id", "address", "password_hash", "password_version", "session_epoch", "active")
     return LoginAccount(*(row[name] for name in names))
 
 

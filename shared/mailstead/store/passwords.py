@@ -41,6 +41,7 @@ class AuthenticatedAccount:
     address: str
     password_version: int | None = None
     app_password_id: int | None = None
+    session_epoch: int = 0
 
 
 class _Memory:

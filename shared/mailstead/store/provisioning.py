@@ -71,6 +71,17 @@ _DOMAIN = (
 )
 
 
+_ERASE_SENT = """
+DELETE FROM queue_messages q WHERE account_id = $1
+AND NOT EXISTS (SELECT FROM queue_recipients r WHERE r.queue_id = q.queue_id AND r.state IN ('waiting', 'leased'))
+"""
+# What another account refers to stays: reclaiming looks. A delivery that refers to one at this moment makes it new again.
+_ERASE_CONTENTS = """
+UPDATE contents c SET referred_at = 'epoch' FROM emails e
+WHERE e.account_id = $1 AND c.tenant_id = e.tenant_id AND c.blob_id = e.blob_id
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class DomainRow:
     """A domain; `accounts` counts those it has. `alias_of` names the domain whose addresses it has under its own name.
@@ -321,9 +332,22 @@ class Provisioning:
 
         return await self._database.transact("update account", work)
 
-    async def delete_account(self, account_id: int, expect: Callable[[AccountRow], None] | None = None) -> AccountRow:
+    async def end_sessions(self, account_id: int) -> AccountRow:
+        """All that were begun before are over. Raises Refused(NO_SUCH_ACCOUNT)."""
+
+        async def work(connection: Connection) -> AccountRow:
+            raised = {"session_epoch": accounts.c.session_epoch + 1}
+            await run(connection, update(accounts).where(accounts.c.account_id == account_id).values(**raised))
+            return await _account(connection, account_id)
+
+        return await self._database.transact("end sessions", work)
+
+    async def delete_account(
+        self, account_id: int, expect: Callable[[AccountRow], None] | None = None, *, erase: bool = False
+    ) -> AccountRow:
         """Remove the account and all its mail; contents that nothing refers to any more are reclaimed later.
 
+        With `erase` they do not wait for their grace, and what it sent and is settled goes too.
         Returns what it was; `expect` as in `update_account`. Raises Refused(NO_SUCH_ACCOUNT).
         """
 
@@ -335,6 +359,9 @@ class Provisioning:
             await connection.execute(
                 "SELECT FROM mailboxes WHERE account_id = $1 ORDER BY account_id, mailbox_id FOR UPDATE", account_id
             )
+            if erase:
+                await connection.execute(_ERASE_SENT, account_id)
+                await connection.execute(_ERASE_CONTENTS, account_id)
             for table in (messages, expunged, emails, search_texts, search_pending, mailboxes):
                 await run(connection, delete(table).where(table.c.account_id == account_id))
             await run(connection, delete(accounts).where(accounts.c.account_id == account_id))

@@ -29,6 +29,7 @@ _LOGIN = {
     "scram_keys": "SELECT",
     "login_keys": "SELECT",
     "login_failures": "SELECT, INSERT, UPDATE, DELETE",
+    "last_logins": "SELECT, INSERT, UPDATE",
 }
 
 
@@ -122,15 +123,17 @@ ROLES: tuple[Role, ...] = (
             "app_passwords": "SELECT (account_id, app_password_id, name, scopes, created_at, expires_at, last_used_at),"
             " INSERT, DELETE",
             "scram_keys": "SELECT (account_id), INSERT, DELETE",
+            "last_logins": "SELECT",
             "login_keys": "SELECT",
             "mailboxes": "SELECT, INSERT, UPDATE (account_id), DELETE",  # a row lock takes the right to change a column
             "subscriptions": "SELECT, INSERT, DELETE",
             "messages": "SELECT (account_id, mailbox_id, uid), DELETE",
             "expunged": "SELECT (account_id, mailbox_id, uid), DELETE",
-            "emails": "SELECT (account_id, email_id), DELETE",
+            "emails": "SELECT (account_id, email_id, tenant_id, blob_id), DELETE",
+            "contents": "SELECT (tenant_id, blob_id), UPDATE (referred_at)",  # what is erased does not wait
             "search_texts": "SELECT (account_id), DELETE",
             "search_pending": "SELECT (account_id), DELETE",
-            "queue_messages": "SELECT",
+            "queue_messages": "SELECT, DELETE",
             "queue_recipients": "SELECT",
             "queue_attempts": "SELECT",
             # Who manages keys need not know them.

@@ -2,6 +2,7 @@
 
 from api.routers import (
     account_imports,
+    account_views,
     accounts,
     aliases,
     api_keys,
@@ -13,6 +14,7 @@ from api.routers import (
     sieve_scripts,
     signing_keys,
     tenants,
+    vacations,
 )
 
 ROUTERS = (
@@ -21,6 +23,8 @@ ROUTERS = (
     signing_keys.router,
     accounts.router,
     account_imports.router,
+    account_views.router,
+    vacations.router,
     app_passwords.router,
     sieve_scripts.router,
     aliases.router,

@@ -35,6 +35,7 @@ Starts = Annotated[
     str | None,
     Query(min_length=1, max_length=320, pattern=r"^[^\x00-\x20\x7f]+$", description="Only addresses that begin with this"),
 ]
+Erase = Annotated[bool, Query(description="Free its octets without delay, and what it sent that is settled")]
 OfDomain = Annotated[DomainName | None, Query(description="Only accounts of this domain")]
 
 
@@ -140,9 +141,13 @@ async def update_account(
     dependencies=[requires(Scope.ACCOUNTS_WRITE)],
     responses=problems(Failure.NO_SUCH_ACCOUNT, Failure.CHANGED, with_input=True),
 )
-async def delete_account(account_id: AccountId, backend: UseBackend, if_match: IfMatch = None) -> None:
-    """The account and all its mail, for good."""
-    _announce(backend, await backend.provisioning.delete_account(account_id, expecting(if_match, _etag)), active=False)
+async def delete_account(account_id: AccountId, backend: UseBackend, if_match: IfMatch = None, erase: Erase = False) -> None:
+    """The account and all its mail, tombstones too, for good.
+
+    Octets that no other account has are freed after a day, or with `erase` by the next run of the job that frees them.
+    """
+    row = await backend.provisioning.delete_account(account_id, expecting(if_match, _etag), erase=erase)
+    _announce(backend, row, active=False)
 
 
 async def _require_own_domains(backend: Backend, caller: Caller, senders: Sequence[str]) -> None:

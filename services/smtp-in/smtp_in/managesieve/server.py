@@ -276,7 +276,7 @@ class _Session:
                 await self._let_in(account)
 
     async def _let_in(self, account: AuthenticatedAccount) -> None:
-        self.live = self.backend.authenticator.live.add(account, self._revoke)
+        self.live = self.backend.authenticator.live.add(account, self._revoke, "sieve", self.connection.peer_host)
         self.state = advance(self.state, Event.ACCEPTED, Authenticated(account, self._failures()))
         self.backend.metrics.managing_login("accepted")
         log.info("logged in", account=account.address, tls=self.connection.tls)

@@ -14,7 +14,7 @@ from mailstead.store.schema.annotations import account_metadata, mailbox_metadat
 from mailstead.store.schema.base import metadata
 from mailstead.store.schema.coordination import idempotency_keys, leases, limits, outbox
 from mailstead.store.schema.directory import accounts, addresses, api_keys, domains, srs_keys, tenants
-from mailstead.store.schema.login import app_passwords, login_failures, login_keys, scram_keys
+from mailstead.store.schema.login import app_passwords, last_logins, login_failures, login_keys, scram_keys
 from mailstead.store.schema.mail import CHUNK_SIZE, chunks, contents, emails, expunged, mailboxes, messages, subscriptions
 from mailstead.store.schema.queue import queue_attempts, queue_messages, queue_recipients
 from mailstead.store.schema.search import search_pending, search_texts
@@ -34,6 +34,7 @@ __all__ = [
     "emails",
     "expunged",
     "idempotency_keys",
+    "last_logins",
     "leases",
     "limits",
     "login_failures",

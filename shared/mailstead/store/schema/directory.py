@@ -60,6 +60,7 @@ accounts = Table(
     Column("address", Text, nullable=False, unique=True, comment="lower case; the name to log in with"),
     Column("password_hash", Text, nullable=False, comment="argon2id"),
     Column("password_version", Integer, nullable=False, server_default=text("1")),
+    Column("session_epoch", Integer, nullable=False, server_default=text("0"), comment="sessions of an earlier one are over"),
     Column("active", Boolean, nullable=False, server_default=text("true")),
     Column("quota_bytes", BigInteger, nullable=False, comment="0: unlimited"),
     Column("quota_messages", BigInteger, nullable=False, server_default=text("0"), comment="0: unlimited"),

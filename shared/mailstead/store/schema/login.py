@@ -54,6 +54,15 @@ login_failures = Table(
     CheckConstraint("failures > 0", name="failures"),
 )
 
+last_logins = Table(
+    "last_logins",
+    metadata,
+    Column("account_id", BigInteger, ForeignKey("accounts.account_id", ondelete="CASCADE"), primary_key=True),
+    Column("protocol", Text, primary_key=True, comment="imap, pop3, smtp or sieve"),
+    moment("at"),
+    Column("peer", Text, nullable=False, comment="the address that it came from"),
+)
+
 login_keys = Table(
     "login_keys",
     metadata,

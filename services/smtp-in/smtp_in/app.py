@@ -19,11 +19,15 @@ from mailstead.ops.settings import contains
 from mailstead.ops.sockets import StartFailed
 from mailstead.store.directory import Directory
 from mailstead.store.ingest import Ingest
+from mailstead.store.limits import Limits as TokenBuckets
 from mailstead.store.mailboxes import Mailboxes
 from mailstead.store.sieve_scripts import SieveScripts
 from mailstead.wire import sieve
 from smtp_in import replies
 from smtp_in.accept import Acceptor
+from smtp_in.allowance import Allowances
+from smtp_in.arrival import Planner
+from smtp_in.authorship import Authorship
 from smtp_in.checks.checker import Checker
 from smtp_in.checks.spam_filter import SpamFilter
 from smtp_in.checks.verdict import Rules, Thresholds
@@ -70,7 +74,18 @@ async def smtp_in(settings: Settings, runtime: Runtime) -> AsyncIterator[None]:
         scripts = SieveScripts(database, max_scripts=settings.sieve_max_scripts)
         mailboxes = Mailboxes(database, bus.publish)
         await stack.enter_async_context(
-            open_ports(settings, runtime, authenticator, Directory(database), scripts, mailboxes, ingest, budget, metrics)
+            open_ports(
+                settings,
+                runtime,
+                authenticator,
+                Directory(database),
+                scripts,
+                mailboxes,
+                TokenBuckets(database),
+                ingest,
+                budget,
+                metrics,
+            )
         )
         yield
 
@@ -83,6 +98,7 @@ async def open_ports(
     directory: Directory,
     scripts: SieveScripts,
     mailboxes: Mailboxes,
+    buckets: TokenBuckets,
     committer: Committer,
     budget: Budget,
     metrics: Metrics,
@@ -93,10 +109,17 @@ async def open_ports(
         filters = _filter(settings, scripts, recipients, metrics)
         stack.callback(filters.close)
         placer = Placer(committer, recipients, filters, mailboxes.create)
-        planners = (await stack.enter_async_context(_gate(settings, directory, metrics)),) if settings.smtp_checks else ()
+        planners: list[Planner] = [Authorship(directory)] if settings.submission_checks_author else []
+        if settings.smtp_checks:
+            planners.append(await stack.enter_async_context(_gate(settings, directory, metrics)))
         acceptor = Acceptor(placer, budget, metrics, planners=planners, commit_seconds=settings.smtp_commit_seconds)
         await stack.enter_async_context(acceptor)
-        handler = _handlers(settings, runtime, directory, recipients, authenticator, acceptor, budget, metrics)
+        allowances = Allowances(
+            buckets,
+            per_account=settings.submission_recipients_per_hour,
+            per_tenant=settings.submission_tenant_recipients_per_hour,
+        )
+        handler = _handlers(settings, runtime, directory, recipients, authenticator, acceptor, budget, metrics, allowances)
         mx = await stack.enter_async_context(_listen(runtime, settings, handler("mx", Role.MX), settings.smtp_port))
         submission = await stack.enter_async_context(
             _listen(runtime, settings, handler("submission", Role.SUBMISSION), settings.submission_port)
@@ -126,6 +149,7 @@ def _handlers(
     acceptor: Acceptor,
     budget: Budget,
     metrics: Metrics,
+    allowances: Allowances,
 ) -> Callable[[str, Role], Handler]:
     """Makes the handler of one listener; look-ups and limits are shared by all."""
     limits = Limits(
@@ -156,11 +180,24 @@ def _handlers(
             offers_auth=submits,
             offers_dsn=role is not Role.MX or settings.smtp_dsn_for_strangers,
             future_release=timedelta(days=settings.submission_hold_days if submits else 0),
+            shows_login=settings.submission_shows_login,
+            shows_client=settings.submission_shows_client,
         )
         metrics.listener(name)
         front_ends = settings.smtp_xclient_networks
         return Handler(
-            service, limits, directory, recipients, authenticator, acceptor, budget, metrics, postmaster, rules, front_ends
+            service,
+            limits,
+            directory,
+            recipients,
+            authenticator,
+            acceptor,
+            budget,
+            metrics,
+            postmaster,
+            rules,
+            front_ends,
+            allowances,
         )
 
     return handler

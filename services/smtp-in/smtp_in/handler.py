@@ -13,6 +13,7 @@ from mailstead.store.directory import Directory
 from mailstead.store.passwords import AuthenticatedAccount
 from smtp_in import replies
 from smtp_in.accept import Acceptor
+from smtp_in.allowance import Allowances
 from smtp_in.content import Budget, ContentLimits
 from smtp_in.extensions import RecipientAsked, Sender
 from smtp_in.metrics import Metrics
@@ -54,7 +55,8 @@ class Handler:
     metrics: Metrics
     postmaster: Address
     rules: MailboxRules
-    front_ends: tuple[Network, ...] = ()
+    front_ends: tuple[Network, ...]
+    allowances: Allowances
 
     async def mail(self, session: Session, sender: Sender) -> Reply:
         """Begin a transaction, or say why not."""
@@ -87,6 +89,8 @@ class Handler:
             return resolved
         if transaction.placements + len(resolved.placements) > self.limits.placements:
             return replies.TOO_MANY_RECIPIENTS
+        if account is not None and not await self.allowances.spend(account.account_id, account.tenant_id):
+            return replies.SENDING_LIMIT
         placements = resolved.placements
         if transaction.sender.hold_until is not None and account is not None:
             # What is held lies in the queue, whoever it is for, and comes back to us when it is due (RFC 4865 §4).

@@ -414,6 +414,8 @@ class SmtpSession(SMTP):
             ),
             new_trace_id(),
             cipher[1] if cipher else None,
+            state.account.address if state.account and self._handler.service.shows_login else None,
+            shows_client=state.account is None or self._handler.service.shows_client,
         )
         return Arrival(self._handler.service.name, hop, transaction, collector.take(), state.account)
 

@@ -85,6 +85,8 @@ class Service:
     offers_auth: bool = False
     offers_dsn: bool = False
     future_release: timedelta = timedelta(0)
+    shows_login: bool = False  # in Received, of who submits
+    shows_client: bool = True
     hello: Reply = field(init=False)
     _extended: dict[tuple[bool, tuple[str, ...], bool, date], Reply] = field(
         init=False, repr=False, compare=False, default_factory=dict

@@ -40,6 +40,19 @@ class Settings(ServiceSettings, DnsSettings, LoginSettings, SieveSettings):
     smtp_dsn_for_strangers: bool = Field(
         default=False, description="Whether other mail hosts may ask for reports of success, which may go to forged senders"
     )
+    submission_recipients_per_hour: int = Field(
+        default=2_000, ge=0, description="Recipients that one account may write to in an hour, over all replicas; 0: no limit"
+    )
+    submission_tenant_recipients_per_hour: int = Field(
+        default=0, ge=0, description="Recipients that all accounts of a tenant may write to in an hour; 0: no limit"
+    )
+    submission_checks_author: bool = Field(
+        default=True, description="Whether From and Sender of a submitted message must belong to its account, as MAIL must"
+    )
+    submission_shows_login: bool = Field(default=False, description="Whether Received names the account that submitted")
+    submission_shows_client: bool = Field(
+        default=True, description="Whether Received names the host that a message was submitted from, and its address"
+    )
     submission_hold_days: int = Field(
         default=30, ge=0, le=365, description="How long a message may be held before it leaves (FUTURERELEASE); 0: not offered"
     )

@@ -94,8 +94,8 @@ CROSS JOIN LATERAL (
 
 _MAY_SEND_AS = """
 SELECT FROM accounts a
-JOIN domains asked ON asked.name = $3
-JOIN domains d ON d.domain_id = coalesce(asked.alias_of, asked.domain_id)
+LEFT JOIN domains asked ON asked.name = $3
+LEFT JOIN domains d ON d.domain_id = coalesce(asked.alias_of, asked.domain_id)
 WHERE a.account_id = $1 AND (
     a.send_as && ARRAY[$2 || '@' || $3, '@' || $3]
     OR EXISTS (

@@ -58,6 +58,7 @@ ROLES: tuple[Role, ...] = (
         _SCRIPTS,  # which it manages too (RFC 5804)
         {
             "srs_keys": "SELECT (key_id, secret)",
+            "limits": "SELECT, INSERT, UPDATE",
             "sieve_marks": "SELECT, INSERT, UPDATE (expires_at), DELETE",
             "accounts": "UPDATE (last_uidvalidity)",  # a mailbox that a script makes
             "mailboxes": "INSERT",

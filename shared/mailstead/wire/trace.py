@@ -21,6 +21,8 @@ class Hop:
     protocol: str
     trace_id: str
     cipher: str | None = None  # the TLS cipher suite
+    login: str | None = None  # who submitted, where that is shown
+    shows_client: bool = True
 
 
 def with_protocol(*, extended: bool, tls: bool, authenticated: bool, utf8: bool, lmtp: bool = False) -> str:
@@ -38,11 +40,9 @@ def received(hop: Hop, recipient: str | None, date: str) -> bytes:
     """
     via_tls = f"\r\n\ttls {hop.cipher}" if hop.cipher else ""  # RFC 8314 §4.3
     to = f"\r\n\tfor <{recipient}>" if recipient else ""
-    text = (
-        f"Received: from {hop.hello_name} ({address_literal(hop.client)})\r\n"
-        f"\tby {hop.host} with {hop.protocol} id {hop.trace_id}{via_tls}{to};\r\n"
-        f"\t{date}\r\n"
-    )
+    by = f" (Authenticated sender: {hop.login})" if hop.login else ""
+    from_ = f"from {hop.hello_name} ({address_literal(hop.client)})" if hop.shows_client else f"from {hop.host}"
+    text = f"Received: {from_}{by}\r\n\tby {hop.host} with {hop.protocol} id {hop.trace_id}{via_tls}{to};\r\n\t{date}\r\n"
     return text.encode()
 
 

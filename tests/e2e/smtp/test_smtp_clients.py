@@ -30,9 +30,9 @@ async def person(stack: Stack) -> Person:
     return await stack.new_account()
 
 
-def content(size: int, subject: str = "from a program") -> bytes:
+def content(size: int, subject: str = "from a program", author: str = SENDER) -> bytes:
     """8-bit, and every line of its body begins with a dot."""
-    header = f"From: <{SENDER}>\r\nSubject: {subject}\r\nMessage-ID: <{os.urandom(8).hex()}@elsewhere.test>\r\n".encode()
+    header = f"From: <{author}>\r\nSubject: {subject}\r\nMessage-ID: <{os.urandom(8).hex()}@elsewhere.test>\r\n".encode()
     return header + b"Content-Type: text/plain; charset=utf-8\r\n\r\n" + LINE * (size // len(LINE))
 
 
@@ -72,7 +72,7 @@ def test_smtplib_from_outside(stack: Stack, person: Person, size: int) -> None:
 
 @pytest.mark.parametrize("size", [MEBIBYTE, 10 * MEBIBYTE])
 def test_smtplib_submits(stack: Stack, person: Person, size: int) -> None:
-    sent = content(size)
+    sent = content(size, author=person.user)
     with submitting(stack, person) as client:
         assert client.sendmail(person.user, [person.user], sent) == {}
     [received] = maildrop(stack, person)
@@ -212,7 +212,7 @@ def curl(stack: Stack, *arguments: str) -> "subprocess.CompletedProcess[str]":
 
 @pytest.mark.parametrize("scheme", ["smtp", "smtps"])
 def test_curl_uploads(stack: Stack, person: Person, tmp_path: Path, scheme: str) -> None:
-    sent = content(300_000)
+    sent = content(300_000, author=person.user)
     (tmp_path / "message").write_bytes(sent)
     port = stack.ports.submission_tls if scheme == "smtps" else stack.ports.submission
     envelope = ("--mail-from", person.user, "--mail-rcpt", person.user, "--upload-file", str(tmp_path / "message"))

@@ -21,6 +21,7 @@ from mailstead.store.aliases import Aliases
 from mailstead.store.directory import Directory
 from mailstead.store.engine import open_database
 from mailstead.store.ingest import Ingest
+from mailstead.store.limits import Limits
 from mailstead.store.mailboxes import Mailboxes
 from mailstead.store.passwords import Passwords
 from mailstead.store.provisioning import Provisioning
@@ -158,6 +159,7 @@ async def serve(database_urls: DatabaseUrls, authority: TestAuthority) -> AsyncI
                     directory(Directory(database)),
                     SieveScripts(database, max_scripts=settings.sieve_max_scripts),
                     Mailboxes(database, lambda _: None),
+                    Limits(database),
                     committer(ingest),
                     budget,
                     Metrics(runtime.registry, budget),

@@ -9,6 +9,7 @@ from mailstead.ops.database import service_database
 from mailstead.ops.events import service_bus
 from mailstead.ops.lifecycle import Runtime
 from mailstead.ops.listener import serve_with_tls_twin
+from mailstead.store.limits import Limits
 from mailstead.store.maildrop import Maildrops
 from mailstead.store.messages import Messages
 from pop3.leases import LeaseKeeper
@@ -30,7 +31,7 @@ async def pop3(settings: Pop3Settings, runtime: Runtime) -> AsyncIterator[None]:
         keeper = LeaseKeeper(maildrops, runtime.replica, settings.pop3_lease_seconds)
         await stack.enter_async_context(runtime.running(keeper.run(), "maildrop-leases"))
         authenticator = await stack.enter_async_context(service_authenticator(settings, runtime, db, bus))
-        login = Login(maildrops, keeper, metrics)
+        login = Login(maildrops, keeper, Limits(db), settings.pop3_login_delay_seconds, metrics)
         backend = Backend(settings, authenticator, login, keeper, maildrops, Messages(db, bus.publish), metrics)
         await stack.enter_async_context(
             serve_with_tls_twin(

@@ -1,7 +1,8 @@
-"""The commands of AUTHORIZATION: STLS, USER and PASS, AUTH with its responses. What they bring is used by `login`."""
+"""The commands of AUTHORIZATION: STLS, UTF8, USER and PASS, AUTH with its responses. What they bring is used by `login`."""
 
 import asyncio
 from collections.abc import Awaitable
+from dataclasses import replace
 
 from mailstead.model.failure import Failure, Refused
 from mailstead.ops.authentication import Attempt, Peer, known
@@ -12,11 +13,12 @@ from mailstead.wire.sasl import Challenge, encode_challenge
 from pop3.capabilities import mechanisms
 from pop3.errors import reply_to
 from pop3.login import USER_ACCEPTED, USER_FIRST, NotBegun, begin, go_on, mechanism_list
-from pop3.protocol import Auth, BadCommand, Command, Pass, Reply, ResponseCode, Stls, User
+from pop3.protocol import Auth, BadCommand, Command, Pass, Reply, ResponseCode, Stls, User, Utf8
 from pop3.session import Session
 from pop3.state import Authorization, Challenged, Ending, Event
 
 TLS_BEGINS = Reply(True, "begin TLS")
+UTF8_BEGINS = Reply(True, "UTF-8 mode")
 
 log = get_logger()
 
@@ -25,12 +27,15 @@ async def authorize(session: Session, command: Command, state: Authorization) ->
     match command:
         case Stls():
             await _start_tls(session, state)
+        case Utf8():
+            session.move(Event.WIDENED, replace(state, utf8=True))
+            await session.send(UTF8_BEGINS.render())
         case Auth(mechanism=None):
             await session.send(mechanism_list(mechanisms(session)))
         case _ if not mechanisms(session):
             raise Refused(Failure.ENCRYPTION_REQUIRED)
         case User(name):
-            session.move(Event.USER_NAMED, Authorization(state.failures, name))
+            session.move(Event.USER_NAMED, replace(state, user=name))
             await session.send(USER_ACCEPTED.render())
         case Pass(password) if state.user:
             await _log_in(session, session.backend.authenticator.log_in(state.user, password, _peer(session)))
@@ -50,7 +55,7 @@ async def answer_response(session: Session, challenged: Challenged, line: bytes 
         await _refuse(session, refused)
         return
     except NotBegun as ended:
-        session.move(Event.REFUSED, Authorization(challenged.failures))
+        session.move(Event.REFUSED, Authorization(challenged.failures, utf8=challenged.utf8))
         await session.send(ended.reply.render())
         return
     await _follow(session, challenged.attempt)
@@ -60,6 +65,9 @@ async def _start_tls(session: Session, state: Authorization) -> None:
     connection = session.connection
     if not connection.tls_offered:
         await session.bad("TLS is on already" if connection.tls else "TLS is not available")
+        return
+    if state.utf8:
+        await session.bad("STLS comes before UTF8")
         return
     if session.decoder.pending:
         raise PlaintextBeforeTls  # RFC 2595 §4: whatever was sent in the clear after STLS is not from our client
@@ -85,7 +93,7 @@ async def _follow(session: Session, attempt: Attempt) -> None:
     """Send the next challenge, or let in whoever it was."""
     outcome = attempt.outcome
     if isinstance(outcome, Challenge):
-        session.move(Event.CHALLENGED, Challenged(_failures(session), attempt))
+        session.move(Event.CHALLENGED, Challenged(_failures(session), attempt, _utf8(session)))
         await session.send(b"+ " + encode_challenge(outcome) + b"\r\n")
         return
     await _log_in(session, known(outcome))
@@ -100,7 +108,7 @@ async def _log_in(session: Session, proof: Awaitable[AuthenticatedAccount]) -> N
     session.hold = opened.hold
     peer = session.connection.peer_host
     session.live = session.backend.authenticator.live.add(opened.account, session.revoke, "pop3", peer)
-    session.move(Event.OPENED, opened.transaction)
+    session.move(Event.OPENED, replace(opened.transaction, utf8=_utf8(session)))
     drop = opened.transaction.drop
     log.info("logged in", account=opened.transaction.address, messages=drop.count, tls=session.connection.tls)
     await session.send(Reply(True, f"maildrop has {drop.count} messages ({drop.octets} octets)").render())
@@ -113,7 +121,7 @@ async def _refuse(session: Session, refused: Refused) -> None:
     guilty = reply.code is ResponseCode.AUTH or refused.failure is Failure.LOCKED_OUT
     failures = _failures(session) + guilty
     log.info("log-in refused", failure=refused.failure.value, reason=refused.detail, failures=failures)
-    session.move(Event.REFUSED, Authorization(failures))
+    session.move(Event.REFUSED, Authorization(failures, utf8=_utf8(session)))
     if guilty:
         await asyncio.sleep(settings.pop3_failure_delay * failures)
     await session.send(reply.render())
@@ -123,6 +131,10 @@ async def _refuse(session: Session, refused: Refused) -> None:
 
 def _failures(session: Session) -> int:
     return session.state.failures if isinstance(session.state, Authorization | Challenged) else 0
+
+
+def _utf8(session: Session) -> bool:
+    return isinstance(session.state, Authorization | Challenged) and session.state.utf8
 
 
 def _peer(session: Session) -> Peer:

@@ -3,12 +3,17 @@
 from pop3.protocol import END, Reply
 from pop3.session import Session
 
-ALWAYS = ("TOP", "UIDL", "RESP-CODES", "AUTH-RESP-CODE", "PIPELINING", "EXPIRE NEVER", "IMPLEMENTATION Mailstead")
+ALWAYS = ("TOP", "UIDL", "RESP-CODES", "AUTH-RESP-CODE", "PIPELINING")
+LAST = ("UTF8 USER", "LANG", "IMPLEMENTATION Mailstead")
 
 
 def capabilities(session: Session) -> bytes:
     """The whole answer. Nothing is listed that a client could not use at once."""
-    names = list(ALWAYS)
+    settings = session.backend.settings
+    names = [*ALWAYS, f"EXPIRE {settings.pop3_expire_days or 'NEVER'}"]
+    if settings.pop3_login_delay_seconds:
+        names.append(f"LOGIN-DELAY {settings.pop3_login_delay_seconds}")
+    names += LAST
     if offered := mechanisms(session):
         names += ["USER", f"SASL {' '.join(offered)}"]
     if session.connection.tls_offered:

@@ -1,4 +1,4 @@
-"""What a POP3 client hears of each failure: the one table, with the response codes of RFC 2449 §8.1 and RFC 3206 §4.
+"""What a POP3 client hears of each failure: the one table, with the response codes of RFC 2449 §8.1, RFC 3206 §4 and RFC 6856 §5.
 
 [AUTH] sends a program back to its user for other credentials, [SYS/TEMP] lets it try again by itself, [IN-USE] says that
 another session has the maildrop. What the log says stands in `Refused.detail` and never here.
@@ -32,7 +32,7 @@ REPLIES: dict[Failure, Reply] = {
     Failure.NOT_PERMITTED: Reply(False, "not permitted"),
     Failure.OVER_QUOTA: UNEXPECTED,
     Failure.TOO_LARGE: UNEXPECTED,
-    Failure.TOO_MANY: Reply(False, "too many, try again later", ResponseCode.SYS_TEMP),
+    Failure.TOO_MANY: Reply(False, "logged in too recently, try again later", ResponseCode.LOGIN_DELAY),  # of log-ins, here
     Failure.IN_USE: Reply(False, "maildrop is in use by another session", ResponseCode.IN_USE),
     Failure.CONFLICT: UNEXPECTED,
 }

@@ -7,9 +7,10 @@ answered, longer each time, and the last one allowed ends the connection.
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 
-from mailstead.model.failure import Refused
+from mailstead.model.failure import Failure, Refused
 from mailstead.ops.authentication import Attempt, Authenticator, Peer
 from mailstead.ops.logging import get_logger
+from mailstead.store.limits import Limits, Rate
 from mailstead.store.maildrop import Maildrops
 from mailstead.store.passwords import AuthenticatedAccount
 from mailstead.wire.sasl import (
@@ -81,17 +82,22 @@ class Opened:
 class Login:
     """Leases and opens the maildrop of who has proved to be its owner."""
 
-    def __init__(self, maildrops: Maildrops, keeper: LeaseKeeper, metrics: Pop3Metrics) -> None:
+    def __init__(
+        self, maildrops: Maildrops, keeper: LeaseKeeper, limits: Limits, delay_seconds: int, metrics: Pop3Metrics
+    ) -> None:
         self._maildrops = maildrops
+        self._limits = limits
+        self._delay_seconds = delay_seconds
         self._keeper = keeper
         self._metrics = metrics
 
     async def open(self, proof: Awaitable[AuthenticatedAccount], lease_lost: Callable[[], None]) -> Opened:
-        """Raises Refused, as `proof`, or IN_USE or UNAVAILABLE; then nothing is held."""
+        """Raises Refused, as `proof`, or IN_USE, TOO_MANY (LOGIN-DELAY) or UNAVAILABLE; then nothing is held."""
         try:
             account = await proof
             hold = await self._keeper.acquire(account.account_id, lease_lost)
             try:
+                await self._wait_between(account.account_id)
                 drop = await self._maildrops.open(account.account_id)
             except BaseException:
                 await self._keeper.release(hold)
@@ -102,3 +108,10 @@ class Login:
         self._metrics.logins.labels("accepted").inc()
         view = MaildropView(drop.uidvalidity, drop.uids, drop.sizes)
         return Opened(account, Transaction(account.account_id, account.address, drop.mailbox_id, view), hold)
+
+    async def _wait_between(self, account_id: int) -> None:
+        """LOGIN-DELAY, RFC 2449 §6.5: a bucket of one token for each maildrop, shared by all replicas."""
+        if not self._delay_seconds:
+            return
+        if not await self._limits.lease("pop3 login", str(account_id), Rate(1 / self._delay_seconds, 1)):
+            raise Refused(Failure.TOO_MANY, f"account {account_id} logged in less than {self._delay_seconds} s ago")

@@ -70,6 +70,11 @@ class MaildropView:
         """The UIDs that QUIT deletes, ascending."""
         return tuple(self._uids[number - 1] for number in sorted(self._marked))
 
+    @property
+    def last_uid(self) -> int:
+        """Of the snapshot, marked ones too; 0 when it is empty."""
+        return self._uids[-1] if self._uids else 0
+
     def _index(self, number: int) -> int:
         if not 1 <= number <= len(self._uids) or number in self._marked:
             raise Refused(Failure.NO_SUCH_MESSAGE)

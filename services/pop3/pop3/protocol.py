@@ -51,6 +51,18 @@ class Stls:
 
 
 @dataclass(frozen=True, slots=True)
+class Utf8:
+    """UTF8, RFC 6856 §2."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lang:
+    """LANG [language range], RFC 6856 §3."""
+
+    wanted: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Stat:
     """STAT, RFC 1939 §5."""
 
@@ -113,17 +125,21 @@ class BadCommand:
     reason: str
 
 
-Command = Capa | User | Pass | Auth | Stls | Stat | List | Uidl | Retr | Top | Dele | Rset | Noop | Quit | BadCommand
+Command = (
+    Capa | User | Pass | Auth | Stls | Utf8 | Lang | Stat | List | Uidl | Retr | Top | Dele | Rset | Noop | Quit | BadCommand
+)
 
 TOO_LONG = BadCommand("line too long")
 
 
 class ResponseCode(Enum):
-    """What a client's program may act upon (RFC 2449 §8, RFC 3206)."""
+    """What a client's program may act upon (RFC 2449 §8, RFC 3206, RFC 6856 §5)."""
 
     IN_USE = "IN-USE"
     SYS_TEMP = "SYS/TEMP"
     AUTH = "AUTH"
+    LOGIN_DELAY = "LOGIN-DELAY"
+    UTF8 = "UTF8"
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,6 +300,8 @@ _PARSERS: dict[bytes, Callable[[bytes | None], Command]] = {
     b"PASS": lambda argument: Pass(_text(argument)),
     b"AUTH": _auth,
     b"STLS": _bare(Stls()),
+    b"UTF8": _bare(Utf8()),
+    b"LANG": lambda argument: Lang(_text(argument).strip() or None if argument else None),
     b"STAT": _bare(Stat()),
     b"LIST": lambda argument: List(_optional_number(argument)),
     b"UIDL": lambda argument: Uidl(_optional_number(argument)),

@@ -7,12 +7,12 @@ number of RETRs waits; a large one streams in pieces.
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 
 from mailstead.model.failure import Failure, Refused
-from mailstead.store.maildrop import Whole
+from mailstead.store.maildrop import Whole, is_international
 from mailstead.store.messages import Messages, Summary, Want
 from mailstead.wire.dots import Stuffer
 from pop3.errors import reply_to
 from pop3.maildrop import MaildropView, first_lines
-from pop3.protocol import Reply
+from pop3.protocol import Reply, ResponseCode
 from pop3.session import Backend
 from pop3.state import Transaction
 
@@ -23,6 +23,8 @@ WHOLE = 1024 * 1024  # octets up to which a message is read in one go
 READ_OCTETS = 4 * 1024 * 1024  # that one statement reads
 READ_MESSAGES = 256
 
+# RFC 6856 §5; what came without SMTPUTF8 goes to any client as it is, 8-bit header fields too.
+NEEDS_UTF8 = Reply(False, "an internationalized message: use the UTF8 command before logging in", ResponseCode.UTF8)
 _NOT_THERE = reply_to(Failure.NO_SUCH_MESSAGE).render()
 
 
@@ -41,6 +43,10 @@ async def retr(numbers: Sequence[int], opened: Transaction, backend: Backend, se
         found = await backend.maildrops.read(opened.account_id, opened.mailbox_id, small) if small else {}
         for uid, size in batch:
             there = uid in found
+            if there and not opened.utf8 and found[uid].is_international:
+                await send(NEEDS_UTF8.render())
+                answered()
+                continue
             if there:
                 await send(b"+OK %d octets\r\n%b" % (size, _stuffed(found[uid])))
             elif size > WHOLE:
@@ -80,6 +86,9 @@ async def top(number: int, lines: int, opened: Transaction, messages: Messages, 
     found = await _summary(opened.drop.uid(number), opened, messages, Want.HEADER)
     if found is None:
         raise Refused(Failure.NO_SUCH_MESSAGE)
+    if not opened.utf8 and is_international(found.prefix):
+        await send(NEEDS_UTF8.render())
+        return
     await send(Reply(True, "the top of the message follows").render())
     await _stream(_top_octets(found, lines, messages), send)
 
@@ -89,6 +98,9 @@ async def _retr_large(uid: int, opened: Transaction, messages: Messages, send: S
     found = await _summary(uid, opened, messages, Want.NOTHING)
     if found is None:
         return False
+    if not opened.utf8 and is_international(found.prefix):
+        await send(NEEDS_UTF8.render())
+        return True
     await send(b"+OK %d octets\r\n" % found.size)
     await _stream(messages.read(found.source), send)
     return True

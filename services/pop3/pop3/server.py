@@ -10,7 +10,8 @@ from mailstead.ops.logging import bind, get_logger
 from pop3.authorization import answer_response, authorize
 from pop3.capabilities import capabilities
 from pop3.errors import UNEXPECTED, reply_to
-from pop3.protocol import BadCommand, Capa, Command, Quit, Reply
+from pop3.languages import language
+from pop3.protocol import BadCommand, Capa, Command, Lang, Quit, Reply
 from pop3.retrieval import BrokenOff
 from pop3.session import Backend, Session
 from pop3.state import ALLOWED, Authorization, Challenged, Closed, Ending, Event, Transaction
@@ -96,6 +97,8 @@ async def _dispatch(session: Session, command: Command) -> None:
     match command, session.state:
         case Capa(), _:
             await session.send(capabilities(session))
+        case Lang(wanted), _:
+            await session.send(language(wanted))
         case Quit(), Transaction() as state:
             await update(session, state, FAREWELL)
         case Quit(), _:

@@ -26,6 +26,16 @@ class Pop3Settings(ServiceSettings, LoginSettings):
     pop3_failure_delay: float = Field(
         default=1, ge=0, le=30, description="Seconds that the first refused log-in waits for its answer"
     )
+    pop3_login_delay_seconds: int = Field(
+        default=0,
+        ge=0,
+        description="Seconds between two log-ins to one maildrop, on all replicas (LOGIN-DELAY); 0: none",
+    )
+    pop3_expire_days: int | None = Field(
+        default=None,
+        ge=1,
+        description="Days after which mail is deleted at QUIT though the client left it on the server (EXPIRE); unset: never",
+    )
     pop3_lease_seconds: float = Field(
         default=15, ge=1, le=600, description="How long a maildrop stays locked when the replica that serves it is gone"
     )

@@ -9,15 +9,35 @@ from enum import Enum
 
 from mailstead.ops.authentication import Attempt
 from pop3.maildrop import MaildropView
-from pop3.protocol import Auth, BadCommand, Capa, Command, Dele, List, Noop, Pass, Quit, Retr, Rset, Stat, Stls, Top, Uidl, User
+from pop3.protocol import (
+    Auth,
+    BadCommand,
+    Capa,
+    Command,
+    Dele,
+    Lang,
+    List,
+    Noop,
+    Pass,
+    Quit,
+    Retr,
+    Rset,
+    Stat,
+    Stls,
+    Top,
+    Uidl,
+    User,
+    Utf8,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Authorization:
-    """Nobody yet. `failures` counts refused log-ins of this connection; `user` is what USER named."""
+    """Nobody yet. `failures` counts refused log-ins of this connection; `user` is what USER named; `utf8`: UTF8 was given."""
 
     failures: int = 0
     user: str | None = None
+    utf8: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +46,7 @@ class Challenged:
 
     failures: int
     attempt: Attempt
+    utf8: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +57,7 @@ class Transaction:
     address: str
     mailbox_id: int
     drop: MaildropView
+    utf8: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +68,7 @@ class Update:
     address: str
     mailbox_id: int
     doomed: tuple[int, ...]
+    last_uid: int  # of the snapshot, 0 if it was empty: nothing that came later is touched
 
 
 class Ending(Enum):
@@ -77,6 +100,7 @@ class Event(Enum):
 
     USER_NAMED = "USER"
     SECURED = "TLS begins"
+    WIDENED = "UTF8"
     CHALLENGED = "AUTH goes on"
     REFUSED = "log-in refused"
     OPENED = "log-in accepted, maildrop leased"
@@ -88,6 +112,7 @@ class Event(Enum):
 TRANSITIONS: dict[tuple[type[State], Event], type[State]] = {
     (Authorization, Event.USER_NAMED): Authorization,
     (Authorization, Event.SECURED): Authorization,
+    (Authorization, Event.WIDENED): Authorization,
     (Authorization, Event.CHALLENGED): Challenged,
     (Authorization, Event.REFUSED): Authorization,
     (Authorization, Event.OPENED): Transaction,
@@ -103,10 +128,10 @@ TRANSITIONS: dict[tuple[type[State], Event], type[State]] = {
     (Update, Event.BROKEN_OFF): Closed,
 }
 
-_ANYWHERE: frozenset[type[Command]] = frozenset({Capa, Quit, BadCommand})
+_ANYWHERE: frozenset[type[Command]] = frozenset({Capa, Lang, Quit, BadCommand})
 
 ALLOWED: dict[type[State], frozenset[type[Command]]] = {
-    Authorization: _ANYWHERE | {User, Pass, Auth, Stls},
+    Authorization: _ANYWHERE | {User, Pass, Auth, Stls, Utf8},
     Challenged: frozenset(),
     Transaction: _ANYWHERE | {Stat, List, Uidl, Retr, Top, Dele, Rset, Noop},
     Update: frozenset(),

@@ -15,11 +15,11 @@ async def update(session: Session, state: Transaction, farewell: Reply) -> None:
 
     The maildrop is given back before that is said: a client may come again at once.
     """
-    doomed = Update(state.account_id, state.address, state.mailbox_id, state.drop.doomed())
+    doomed = Update(state.account_id, state.address, state.mailbox_id, state.drop.doomed(), state.drop.last_uid)
     session.move(Event.QUIT, doomed)
     ending = Ending.UPDATE_FAILED
     try:
-        if doomed.doomed:
+        if doomed.doomed or session.backend.settings.pop3_expire_days:
             session.backend.metrics.deleted.inc(await _remove(session, doomed))
         ending = Ending.QUIT
     except Refused as refused:
@@ -35,7 +35,13 @@ async def _remove(session: Session, doomed: Update) -> int:
     if session.hold is None:
         raise RuntimeError("an update without a lease")
     return await session.backend.maildrops.remove(
-        session.hold.lease, doomed.account_id, doomed.mailbox_id, doomed.doomed, actor=f"pop3 {doomed.address}"
+        session.hold.lease,
+        doomed.account_id,
+        doomed.mailbox_id,
+        doomed.doomed,
+        actor=f"pop3 {doomed.address}",
+        last_uid=doomed.last_uid,
+        expire_days=session.backend.settings.pop3_expire_days,
     )
 
 

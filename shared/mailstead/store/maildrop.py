@@ -38,6 +38,10 @@ FROM unnest($3::bigint[]) AS wanted(uid) CROSS JOIN LATERAL (
     SELECT header FROM contents WHERE tenant_id = e.tenant_id AND blob_id = e.blob_id OFFSET 0
 ) AS c ON true
 """
+_OLD = """
+SELECT uid FROM messages
+WHERE account_id = $1 AND mailbox_id = $2 AND uid <= $3 AND saved_at < now() - make_interval(days => $4)
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,12 @@ class Whole:
 
     header: bytes
     body: bytes
+    is_international: bool
+
+
+def is_international(prefix: bytes) -> bool:
+    """Whether a message came by SMTPUTF8, as our own Received field says (RFC 6531 §4.3)."""
+    return b" with UTF8" in prefix
 
 
 class Maildrops:
@@ -84,15 +94,26 @@ class Maildrops:
         """
         found: dict[int, Whole] = {}
         for uid, size, prefix, header, body in await self._database.fetch("read maildrop", _READ, account_id, mailbox_id, uids):
-            whole = Whole(prefix + (header or b""), body or b"")
+            whole = Whole(prefix + (header or b""), body or b"", is_international(prefix))
             if len(whole.header) + len(whole.body) != size:
                 raise Refused(Failure.UNAVAILABLE, f"content of message {uid} in mailbox {mailbox_id} is missing")
             found[uid] = whole
         return found
 
-    async def remove(self, lease: Lease, account_id: int, mailbox_id: int, uids: Sequence[int], *, actor: str) -> int:
+    async def remove(
+        self,
+        lease: Lease,
+        account_id: int,
+        mailbox_id: int,
+        uids: Sequence[int],
+        *,
+        actor: str,
+        last_uid: int = 0,
+        expire_days: int | None = None,
+    ) -> int:
         """Expunge these messages in one transaction, all or none (RFC 1939 §6); how many of them were still there.
 
+        With `expire_days`, those up to `last_uid` too that have been here for longer (EXPIRE, RFC 2449 §6.7).
         Raises Refused: CONFLICT when `lease` is not ours any more, so that no session deletes beside its successor;
         NO_SUCH_MAILBOX; UNAVAILABLE, and then, if the database was lost at the commit, they may be gone after all.
         """
@@ -101,8 +122,12 @@ class Maildrops:
             (mailbox,) = await lock_by_id(connection, account_id, mailbox_id)
             modseq = mailbox.highest_modseq + 1
             gone = Counters()
-            for at in range(0, len(uids), REMOVED_AT_ONCE):
-                page = uids[at : at + REMOVED_AT_ONCE]
+            doomed = [*uids]
+            if expire_days:
+                old = await connection.fetch(_OLD, account_id, mailbox_id, last_uid, expire_days)
+                doomed = sorted({*uids, *(row["uid"] for row in old)})
+            for at in range(0, len(doomed), REMOVED_AT_ONCE):
+                page = doomed[at : at + REMOVED_AT_ONCE]
                 buried = await bury(connection, mailbox, page, modseq, actor=actor, reason=Reason.POP3)
                 gone.join(buried.counters)
             if gone.messages:

@@ -108,6 +108,7 @@ ROLES: tuple[Role, ...] = (
             "messages": "DELETE",
             "expunged": "INSERT",
             "leases": "SELECT, INSERT, UPDATE, DELETE",
+            "limits": "SELECT, INSERT, UPDATE",
         },
     ),
     _role(

@@ -398,3 +398,65 @@ async def test_the_role_of_this_service_is_enough_and_little(alice: Account, dat
         ):
             with pytest.raises(Exception, match="permission denied"):
                 await db.execute("try", sql)
+
+
+async def test_an_internationalized_message_wants_utf8(alice: Account, replica: StartReplica) -> None:
+    """RFC 6856 §5: -ERR [UTF8] for that message alone; in UTF-8 mode it comes as it is."""
+    prefix = b"Received: from x by mail.test with UTF8SMTPS id 1;\r\n\tMon, 23 Nov 2026 10:00:00 +0000\r\n"
+    message = "From: büro@exämple.test\r\nSubject: é\r\n\r\nHi\r\n".encode()
+    large = message + (b"x" * 76 + b"\r\n") * 15_000
+    await alice.fill([message, large], prefix)
+    await alice.fill([message])  # no SMTPUTF8: a header with octets beyond ASCII is nothing new
+    async with replica() as server:
+        async with connected(server, alice) as client:
+            for command in ("RETR 1", "TOP 1 0", "RETR 2"):
+                assert (await client.ask(command)).startswith("-ERR [UTF8] ")
+            assert (await client.ask("RETR 3")).startswith("+OK")
+            assert await client.content() == message
+            assert await client.ask("QUIT") == "+OK bye"
+        async with connected(server) as client:
+            assert await client.ask("UTF8") == "+OK UTF-8 mode"
+            assert (await client.log_in(alice)).startswith("+OK")
+            for number, whole in ((1, prefix + message), (2, prefix + large)):
+                assert await client.ask(f"RETR {number}") == f"+OK {len(whole)} octets"
+                assert await client.content() == whole
+            assert (await client.ask("TOP 1 0")).startswith("+OK")
+            assert (await client.content()).startswith(prefix + b"From: b\xc3\xbcro@")
+
+
+async def capabilities(client: Client) -> set[bytes]:
+    assert (await client.ask("CAPA")).startswith("+OK")
+    return set((await client.content()).splitlines())
+
+
+async def test_login_delay_holds_on_all_replicas(alice: Account, replica: StartReplica) -> None:
+    async with replica(pop3_login_delay_seconds=600) as one, replica(pop3_login_delay_seconds=600) as other:
+        async with connected(one, alice) as client:
+            assert b"LOGIN-DELAY 600" in await capabilities(client)
+            assert await client.ask("QUIT") == "+OK bye"
+        for server in (one, other):
+            async with connected(server) as client:
+                for _ in range(4):  # it is no fault: the connection stays
+                    answer = await client.log_in(alice)
+                    assert answer == "-ERR [LOGIN-DELAY] logged in too recently, try again later"
+        await alice.owner.execute("wait", "UPDATE limits SET refilled_at = refilled_at - interval '10 minutes'")
+        assert await log_in_works(other, alice)
+
+
+async def test_expire_deletes_old_mail_of_the_snapshot_at_quit(alice: Account, replica: StartReplica) -> None:
+    await alice.fill(MESSAGES)
+    await alice.owner.execute("age", "UPDATE messages SET saved_at = now() - interval '8 days' WHERE uid <= 2")
+    async with replica(pop3_expire_days=7) as server:
+        async with connected(server, alice) as client:
+            assert b"EXPIRE 7" in await capabilities(client)
+        assert len(await alice.uids()) == 3  # no QUIT, no UPDATE
+        await eventually(lambda: server.counted("mailstead_connections_open", listener="pop3") == 0)
+        async with connected(server, alice) as client:
+            await alice.fill([MESSAGES[0]])
+            await alice.owner.execute("age", "UPDATE messages SET saved_at = now() - interval '8 days' WHERE uid = 4")
+            assert await client.ask("QUIT") == "+OK bye"
+        assert await alice.uids() == [3, 4]
+    async with replica() as server, connected(server, alice) as client:
+        assert b"EXPIRE NEVER" in await capabilities(client)
+        assert await client.ask("QUIT") == "+OK bye"
+    assert await alice.uids() == [3, 4]

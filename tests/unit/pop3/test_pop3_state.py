@@ -8,7 +8,7 @@ from mailstead.model.failure import Failure
 from mailstead.ops.authentication import Attempt
 from pop3.errors import REPLIES
 from pop3.maildrop import MaildropView
-from pop3.protocol import BadCommand, Capa, Dele, List, Noop, Quit, ResponseCode, Retr, Rset, Stat, Top, Uidl
+from pop3.protocol import BadCommand, Capa, Dele, Lang, List, Noop, Quit, ResponseCode, Retr, Rset, Stat, Top, Uidl
 from pop3.state import (
     ALLOWED,
     TRANSITIONS,
@@ -28,7 +28,7 @@ ONE_OF_EACH: dict[type[State], State] = {
     Authorization: Authorization(),
     Challenged: Challenged(0, Attempt.__new__(Attempt)),
     Transaction: Transaction(1, "alice@a.test", 2, MaildropView(1, array("I"), array("Q"))),
-    Update: Update(1, "alice@a.test", 2, ()),
+    Update: Update(1, "alice@a.test", 2, (), 0),
     Closed: Closed(Ending.QUIT),
 }
 
@@ -54,7 +54,7 @@ def test_nothing_follows_the_end() -> None:
 
 def test_every_state_says_what_it_allows() -> None:
     assert set(ALLOWED) == set(ONE_OF_EACH)
-    assert ALLOWED[Transaction] == {Capa, Quit, BadCommand, Stat, List, Uidl, Retr, Top, Dele, Rset, Noop}
+    assert ALLOWED[Transaction] == {Capa, Lang, Quit, BadCommand, Stat, List, Uidl, Retr, Top, Dele, Rset, Noop}
 
 
 def test_every_failure_has_its_reply() -> None:

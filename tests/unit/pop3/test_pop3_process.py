@@ -1,4 +1,4 @@
-"""The service as a process of its own: curl as its client, SIGKILL in TRANSACTION, SIGTERM."""
+"""The service as a process of its own: curl as its client, SIGKILL in TRANSACTION and in UPDATE, SIGTERM."""
 
 import asyncio
 import os
@@ -80,6 +80,49 @@ async def test_a_killed_replica_deletes_nothing_and_lets_go_of_the_maildrop(
             writer.close()
             assert answer.startswith(("+OK maildrop has 3 ", "-ERR [IN-USE]"))
             return answer.startswith("+OK")
+
+        await eventually(let_in, 5)
+    assert len(await alice.uids()) == 3
+
+
+_WAIT_IN_UPDATE = """
+CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS
+    $$ BEGIN PERFORM pg_advisory_xact_lock(7); RETURN NULL; END $$;
+CREATE TRIGGER wait AFTER INSERT ON expunged FOR EACH STATEMENT EXECUTE FUNCTION wait()
+"""
+
+
+async def test_a_replica_killed_in_the_middle_of_update_deletes_nothing(
+    alice: Account, database_urls: DatabaseUrls, authority: TestAuthority, replica: StartReplica
+) -> None:
+    """Its rows are marked as deleted already, and the commit never comes."""
+    await alice.fill(MESSAGES)
+    await alice.owner.execute("hold up", _WAIT_IN_UPDATE)
+    port = free_port()
+    async with process(database_urls, authority, port) as child:
+        async with alice.owner.transaction("hold") as holder:
+            await holder.execute("SELECT pg_advisory_xact_lock(7)")
+            _, reader, writer = await log_in(port, alice)
+            writer.write(b"DELE 1\r\nDELE 2\r\n")
+            assert (await reader.readline()).startswith(b"+OK")
+            assert (await reader.readline()).startswith(b"+OK")
+            writer.write(b"QUIT\r\n")
+
+            async def is_in_update() -> bool:
+                found = await alice.owner.fetch("look", "SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+                return bool(found)
+
+            await eventually(is_in_update)
+            child.send_signal(signal.SIGKILL)
+            await child.wait()
+        assert await reader.read() == b""  # QUIT was never answered
+        writer.close()
+    async with replica() as other:
+
+        async def let_in() -> bool:
+            answer, _, writer = await log_in(other.port, alice)
+            writer.close()
+            return answer.startswith("+OK maildrop has 3 ")
 
         await eventually(let_in, 5)
     assert len(await alice.uids()) == 3

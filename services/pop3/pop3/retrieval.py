@@ -7,7 +7,7 @@ number of RETRs waits; a large one streams in pieces.
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 
 from mailstead.model.failure import Failure, Refused
-from mailstead.store.maildrop import Whole, is_international
+from mailstead.store.maildrop import is_international
 from mailstead.store.messages import Messages, Summary, Want
 from mailstead.wire.dots import Stuffer
 from pop3.errors import reply_to
@@ -48,7 +48,10 @@ async def retr(numbers: Sequence[int], opened: Transaction, backend: Backend, se
                 answered()
                 continue
             if there:
-                await send(b"+OK %d octets\r\n%b" % (size, _stuffed(found[uid])))
+                stuffer = Stuffer()
+                await send(b"+OK %d octets\r\n" % size)
+                await send(stuffer.feed(found[uid].octets))
+                await send(stuffer.end())
             elif size > WHOLE:
                 there = await _retr_large(uid, opened, backend.messages, send)
             if there:
@@ -131,8 +134,3 @@ async def _stream(pieces: AsyncIterator[bytes], send: Send) -> None:
     except Refused as refused:
         raise BrokenOff(refused.detail) from refused
     await send(stuffer.end())
-
-
-def _stuffed(whole: Whole) -> bytes:
-    stuffer = Stuffer()
-    return stuffer.feed(whole.header + whole.body) + stuffer.end()

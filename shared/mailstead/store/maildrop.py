@@ -56,10 +56,9 @@ class Maildrop:
 
 @dataclass(frozen=True, slots=True)
 class Whole:
-    """All octets of one message: its header section, our prefix first, and the body."""
+    """All octets of one message, our prefix first."""
 
-    header: bytes
-    body: bytes
+    octets: bytes
     is_international: bool
 
 
@@ -94,10 +93,9 @@ class Maildrops:
         """
         found: dict[int, Whole] = {}
         for uid, size, prefix, header, body in await self._database.fetch("read maildrop", _READ, account_id, mailbox_id, uids):
-            whole = Whole(prefix + (header or b""), body or b"", is_international(prefix))
-            if len(whole.header) + len(whole.body) != size:
+            found[uid] = Whole(b"".join((prefix, header or b"", body or b"")), is_international(prefix))
+            if len(found[uid].octets) != size:
                 raise Refused(Failure.UNAVAILABLE, f"content of message {uid} in mailbox {mailbox_id} is missing")
-            found[uid] = whole
         return found
 
     async def remove(

@@ -31,7 +31,7 @@ class Stuffer:
         stuffed = piece.replace(b"\n.", b"\n..")
         if self._tail.endswith(b"\n") and piece.startswith(b"."):
             stuffed = b"." + stuffed
-        self._tail = (self._tail + piece)[-2:]
+        self._tail = piece[-2:] if len(piece) > 1 else self._tail[-1:] + piece
         return stuffed
 
     def end(self) -> bytes:

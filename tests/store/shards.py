@@ -13,6 +13,7 @@ SHARDS: dict[str, str] = {
     **dict.fromkeys(("contents", "chunks"), "tenant_id"),
     "addresses": "address",
     "idempotency_keys": "caller",
+    **dict.fromkeys(("audit_entries", "audit_outcomes"), "entry_id"),
     **dict.fromkeys(("limits", "login_failures"), "subject"),
     **dict.fromkeys(("tenants", "domains", "signing_keys", "api_keys", "login_keys", "srs_keys"), EVERYWHERE),
     **dict.fromkeys(("queue_messages", "queue_recipients", "queue_attempts", "leases"), ONE_PLACE),

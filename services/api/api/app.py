@@ -28,6 +28,7 @@ from mailstead.store.account_view import AccountView
 from mailstead.store.aliases import Aliases
 from mailstead.store.api_keys import ApiKeys
 from mailstead.store.app_passwords import AppPasswords
+from mailstead.store.audit import Audit
 from mailstead.store.engine import Database
 from mailstead.store.idempotency import IdempotencyKeys
 from mailstead.store.limits import Limits, Rate
@@ -86,6 +87,7 @@ def backend_over(db: Database, bus: Bus, passwords: Passwords, settings: ApiSett
         reach=Reach(db),
         rate_limit=RateLimit(Limits(db), Rate(settings.api_rate_per_second, settings.api_rate_burst)),
         idempotency=IdempotencyKeys(db),
+        audit=Audit(db),
         api_keys=ApiKeys(db),
         tenants=Tenants(db),
         provisioning=Provisioning(db),

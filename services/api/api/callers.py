@@ -61,6 +61,17 @@ PLACES: dict[str, Place] = {
 }
 
 
+async def tenant_of(reach: Reach, parameters: Mapping[str, str]) -> int | None:
+    """Whose it is what a path names; None where it names nothing that is there."""
+    for name, text in parameters.items():
+        if name in PLACES:
+            try:
+                return await PLACES[name].tenant(reach, PLACES[name].parse(text))
+            except ValueError:
+                return None
+    return None
+
+
 async def require_reach(reach: Reach, caller: Caller, parameters: Mapping[str, str]) -> None:
     """Raises Refused, as if it were not there, for what is beyond the caller. What cannot be read is the route's to refuse."""
     if caller.tenant_id is None:

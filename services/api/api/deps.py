@@ -11,6 +11,7 @@ from fastapi import Depends, Request, Security
 from fastapi.exceptions import RequestValidationError
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer, SecurityScopes
 
+from api.auditing import begin
 from api.callers import Caller, require_reach
 from api.metrics import CanaryMetrics
 from api.rate_limit import RateLimit
@@ -24,6 +25,7 @@ from mailstead.store.account_view import AccountView
 from mailstead.store.aliases import Aliases
 from mailstead.store.api_keys import ApiKeys
 from mailstead.store.app_passwords import AppPasswords
+from mailstead.store.audit import Audit
 from mailstead.store.engine import Database
 from mailstead.store.idempotency import IdempotencyKeys
 from mailstead.store.passwords import Passwords
@@ -49,6 +51,7 @@ class Backend:
     reach: Reach
     rate_limit: RateLimit
     idempotency: IdempotencyKeys
+    audit: Audit
     api_keys: ApiKeys
     tenants: Tenants
     provisioning: Provisioning
@@ -113,6 +116,7 @@ async def _authorize(
     await require_reach(backend.reach, caller, request.path_params)
     _require_known_query(request)
     request.state.caller = caller
+    await begin(request, backend.audit, backend.reach, caller, request.state.trace_id)
 
 
 async def _caller_of(backend: Backend, credentials: HTTPAuthorizationCredentials | None) -> Caller:

@@ -8,9 +8,10 @@ from collections.abc import Callable
 from typing import Annotated, TypeVar
 
 import orjson
-from fastapi import Header
+from fastapi import Depends, Header, Request
 from pydantic import BaseModel
 
+from api.auditing import note_before
 from mailstead.model.failure import Failure, Refused
 
 MAX_IF_MATCH = 1_000  # characters
@@ -36,14 +37,26 @@ def etag_of(shown: BaseModel, *counted: str) -> str:
     return f'"{hashlib.sha256(octets).hexdigest()[: 2 * _OCTETS]}"'
 
 
-def expecting(if_match: str | None, etag: Callable[[RowT], str]) -> Expectation[RowT] | None:
-    """What the store is to hold before it changes a row; None where the client asks for nothing."""
-    if if_match is None or if_match.strip() == "*":
-        return None
-    tags = {tag.strip() for tag in if_match.split(",")}
+class Seen:
+    """What the client has seen of what it changes, and what the audit log is to see."""
 
-    def expect(row: RowT) -> None:
-        if etag(row) not in tags:
-            raise Refused(Failure.CHANGED, "If-Match does not match")
+    def __init__(self, request: Request, if_match: str | None) -> None:
+        self._request = request
+        self._tags = None if if_match is None or if_match.strip() == "*" else {tag.strip() for tag in if_match.split(",")}
 
-    return expect
+    def expecting(self, etag: Callable[[RowT], str], shown: Callable[[RowT], BaseModel]) -> Expectation[RowT]:
+        """What the store is to call with the row that it is about to change."""
+
+        def expect(row: RowT) -> None:
+            if self._tags is not None and etag(row) not in self._tags:
+                raise Refused(Failure.CHANGED, "If-Match does not match")
+            note_before(self._request, shown(row))
+
+        return expect
+
+
+def _seen(request: Request, if_match: IfMatch = None) -> Seen:
+    return Seen(request, if_match)
+
+
+UseSeen = Annotated[Seen, Depends(_seen)]

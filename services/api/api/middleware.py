@@ -45,6 +45,7 @@ class Outermost:
                 message = {**message, "headers": headers}
             await send(message)
 
+        scope.setdefault("state", {})["trace_id"] = trace_id
         with bind(trace_id=trace_id):
             try:
                 if _declared_length(scope) > max_body:

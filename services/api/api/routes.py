@@ -11,7 +11,7 @@ from api.sparse import narrowed
 
 
 class Route(APIRoute):
-    """Answers what was done before as it was answered then, and sends only the fields that are wanted."""
+    """Answers what was done before as it was answered then, logs what came of changes, sends only the fields that are wanted."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
@@ -20,13 +20,19 @@ class Route(APIRoute):
             try:
                 response = await handle(request)
             except Replayed as replayed:
+                if entry := getattr(request.state, "audit", None):
+                    await entry.answered(Response(status_code=replayed.response.status_code))
                 return replayed.response
-            except BaseException:
+            except BaseException as error:
+                if entry := getattr(request.state, "audit", None):
+                    await entry.failed(error)
                 if claim := getattr(request.state, "idempotency", None):
                     await claim.drop()
                 raise
             if claim := getattr(request.state, "idempotency", None):
                 await claim.keep(response)
+            if entry := getattr(request.state, "audit", None):
+                await entry.answered(response)
             return narrowed(request, response)
 
         return around

@@ -17,6 +17,7 @@ class Scope(StrEnum):
     ACCOUNTS_WRITE = "accounts:write"
     ALIASES_READ = "aliases:read"
     ALIASES_WRITE = "aliases:write"
+    AUDIT_READ = "audit:read"
     QUEUE_READ = "queue:read"
     SERVER_READ = "server:read"
     CANARY_WRITE = "canary:write"

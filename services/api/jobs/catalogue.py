@@ -7,6 +7,7 @@ from datetime import timedelta
 from jobs.metrics import JobsMetrics
 from jobs.settings import JobsSettings
 from mailstead.ops.logging import get_logger
+from mailstead.store.audit import purge_audit
 from mailstead.store.engine import Database
 from mailstead.store.idempotency import purge_idempotency_keys
 from mailstead.store.invariants import CHECKS, check_invariants
@@ -51,6 +52,7 @@ def catalogue(db: Database, settings: JobsSettings, metrics: JobsMetrics) -> tup
         removed("tombstone", await reclaim.tombstones(timedelta(days=settings.jobs_expunged_days)))
         removed("queue", await reclaim.settled_queue(timedelta(days=settings.jobs_queue_history_days)))
         removed("mark", await expire_marks(db))
+        removed("audit", await purge_audit(db, timedelta(days=settings.jobs_audit_days)))
         removed("idempotency_key", await purge_idempotency_keys(db))
         removed("login_failure", await forget_failures(db, LOGIN_FAILURES_KEPT))
 

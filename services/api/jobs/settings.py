@@ -24,6 +24,7 @@ class JobsSettings(ServiceSettings):
         default=3600, gt=0, description="Seconds between two purges of what is past its retention"
     )
     jobs_expunged_days: float = Field(default=14, gt=0, description="How long expunged messages can be brought back, in days")
+    jobs_audit_days: float = Field(default=730, gt=0, description="How long entries of the audit log are kept, in days")
     jobs_queue_history_days: float = Field(
         default=7, gt=0, description="How long messages that left the house are shown in the queue, in days"
     )

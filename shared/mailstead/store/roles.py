@@ -122,6 +122,8 @@ ROLES: tuple[Role, ...] = (
             "api_keys": "SELECT, INSERT, DELETE",
             "limits": "SELECT, INSERT, UPDATE",
             "idempotency_keys": "SELECT, INSERT, UPDATE, DELETE",
+            "audit_entries": "SELECT, INSERT",  # what was done cannot be undone by who did it
+            "audit_outcomes": "SELECT, INSERT",
             "app_passwords": "SELECT (account_id, app_password_id, name, scopes, created_at, expires_at, last_used_at),"
             " INSERT, DELETE",
             "scram_keys": "SELECT (account_id), INSERT, DELETE",
@@ -168,6 +170,7 @@ ROLES: tuple[Role, ...] = (
             "sieve_marks": "SELECT (account_id, mark, expires_at), UPDATE (expires_at), DELETE",
             "login_failures": "SELECT, UPDATE (last_at), DELETE",
             "idempotency_keys": "SELECT (caller, key, expires_at), UPDATE (expires_at), DELETE",
+            "audit_entries": "SELECT (entry_id, at), DELETE",
         },
     ),
 )

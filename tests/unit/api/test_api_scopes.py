@@ -58,6 +58,7 @@ ROUTES: dict[tuple[str, str], Scope | None] = {
     ("GET", "/v1/accounts/{account_id}/sieve-scripts/{name}"): Scope.ACCOUNTS_READ,
     ("PUT", "/v1/accounts/{account_id}/sieve-scripts/{name}"): Scope.ACCOUNTS_WRITE,
     ("DELETE", "/v1/accounts/{account_id}/sieve-scripts/{name}"): Scope.ACCOUNTS_WRITE,
+    ("GET", "/v1/audit-log"): Scope.AUDIT_READ,
     ("GET", "/v1/aliases"): Scope.ALIASES_READ,
     ("POST", "/v1/aliases"): Scope.ALIASES_WRITE,
     ("GET", "/v1/aliases/{address}"): Scope.ALIASES_READ,

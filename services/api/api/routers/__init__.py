@@ -7,6 +7,7 @@ from api.routers import (
     aliases,
     api_keys,
     app_passwords,
+    audit,
     canary_runs,
     domains,
     queue,
@@ -30,6 +31,7 @@ ROUTERS = (
     aliases.router,
     queue.router,
     api_keys.router,
+    audit.router,
     canary_runs.router,
     server.router,
 )

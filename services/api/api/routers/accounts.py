@@ -10,7 +10,7 @@ from api.callers import Caller
 from api.cursor import DEFAULT_LIMIT, Cursor, Limit, decode_cursor, page_of
 from api.deps import Backend, UseBackend, UseCaller, requires
 from api.errors import RefusedFor, blame
-from api.etags import IfMatch, etag_of, expecting
+from api.etags import UseSeen, etag_of
 from api.idempotency import idempotent
 from api.openapi import problems
 from api.password_policy import require_strong
@@ -107,7 +107,7 @@ async def update_account(
     backend: UseBackend,
     caller: UseCaller,
     response: Response,
-    if_match: IfMatch = None,
+    seen: UseSeen,
 ) -> AccountOut:
     """Change its password, quota, state, or where its mail goes. The old password is refused from then on."""
     given = patch.model_fields_set
@@ -129,7 +129,7 @@ async def update_account(
             keeps_copy=patch.keeps_copy if "keeps_copy" in given else None,
             files_tags=patch.files_tags if "files_tags" in given else None,
             send_as=patch.send_as if "send_as" in given else None,
-            expect=expecting(if_match, _etag),
+            expect=seen.expecting(_etag, _account),
         )
     _announce(backend, row, active=row.active)
     return _shown(row, response)
@@ -141,12 +141,12 @@ async def update_account(
     dependencies=[requires(Scope.ACCOUNTS_WRITE)],
     responses=problems(Failure.NO_SUCH_ACCOUNT, Failure.CHANGED, with_input=True),
 )
-async def delete_account(account_id: AccountId, backend: UseBackend, if_match: IfMatch = None, erase: Erase = False) -> None:
+async def delete_account(account_id: AccountId, backend: UseBackend, seen: UseSeen, erase: Erase = False) -> None:
     """The account and all its mail, tombstones too, for good.
 
     Octets that no other account has are freed after a day, or with `erase` by the next run of the job that frees them.
     """
-    row = await backend.provisioning.delete_account(account_id, expecting(if_match, _etag), erase=erase)
+    row = await backend.provisioning.delete_account(account_id, seen.expecting(_etag, _account), erase=erase)
     _announce(backend, row, active=False)
 
 

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Path, Query, Response
 from api.cursor import DEFAULT_LIMIT, Cursor, Limit, decode_cursor, page_of
 from api.deps import UseBackend, UseCaller, requires
 from api.errors import blame
-from api.etags import IfMatch, etag_of, expecting
+from api.etags import UseSeen, etag_of
 from api.idempotency import idempotent
 from api.openapi import problems
 from api.routers.domains import Active, TenantId
@@ -84,9 +84,7 @@ async def get_alias(address: Name, backend: UseBackend, response: Response) -> A
     dependencies=[requires(Scope.ALIASES_WRITE)],
     responses=problems(Failure.NO_SUCH_ACCOUNT, Failure.CONFLICT, Failure.CHANGED, with_input=True),
 )
-async def update_alias(
-    address: Name, patch: AliasPatch, backend: UseBackend, response: Response, if_match: IfMatch = None
-) -> AliasOut:
+async def update_alias(address: Name, patch: AliasPatch, backend: UseBackend, response: Response, seen: UseSeen) -> AliasOut:
     """Change whom it stands for, who may write to it, or its state."""
     given = patch.model_fields_set
     with blame("address", _NO_ALIAS, where="path"), blame("members_only", {Failure.CONFLICT: "This is no group."}):
@@ -95,7 +93,7 @@ async def update_alias(
             targets=patch.targets if "targets" in given else None,
             members_only=patch.members_only if "members_only" in given else None,
             active=patch.active if "active" in given else None,
-            expect=expecting(if_match, _etag),
+            expect=seen.expecting(_etag, _alias),
         )
     return _shown(row, response)
 
@@ -106,10 +104,10 @@ async def update_alias(
     dependencies=[requires(Scope.ALIASES_WRITE)],
     responses=problems(Failure.NO_SUCH_ACCOUNT, Failure.CHANGED, with_input=True),
 )
-async def delete_alias(address: Name, backend: UseBackend, if_match: IfMatch = None) -> None:
+async def delete_alias(address: Name, backend: UseBackend, seen: UseSeen) -> None:
     """Mail for it is refused from then on, unless its domain has a catch-all."""
     with blame("address", _NO_ALIAS, where="path"):
-        await backend.aliases.delete(address, expecting(if_match, _etag))
+        await backend.aliases.delete(address, seen.expecting(_etag, _alias))
 
 
 def _shown(row: AliasRow, response: Response) -> AliasOut:

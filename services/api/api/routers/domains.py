@@ -8,7 +8,7 @@ from fastapi import APIRouter, Path, Query, Response
 from api.cursor import DEFAULT_LIMIT, Cursor, Limit, decode_cursor, page_of
 from api.deps import UseBackend, UseCaller, requires
 from api.errors import blame
-from api.etags import IfMatch, etag_of, expecting
+from api.etags import UseSeen, etag_of
 from api.idempotency import idempotent
 from api.openapi import problems
 from api.routes import Route
@@ -76,9 +76,7 @@ async def get_domain(domain: Name, backend: UseBackend, response: Response) -> D
     dependencies=[requires(Scope.DOMAINS_WRITE)],
     responses=problems(Failure.NO_SUCH_DOMAIN, Failure.CHANGED, with_input=True),
 )
-async def update_domain(
-    domain: Name, patch: DomainPatch, backend: UseBackend, response: Response, if_match: IfMatch = None
-) -> DomainOut:
+async def update_domain(domain: Name, patch: DomainPatch, backend: UseBackend, response: Response, seen: UseSeen) -> DomainOut:
     """Suspend it, or let it work again; say what is spam.
 
     Keep SCRAM keys of passwords that are set from now on, or remove all of them.
@@ -90,7 +88,7 @@ async def update_domain(
         active=patch.active if "active" in given else None,
         scram=patch.scram if "scram" in given else None,
         scores={field: score for field, score in asked.items() if field in given},
-        expect=expecting(if_match, _etag),
+        expect=seen.expecting(_etag, _domain),
     )
     return _shown(row, response)
 
@@ -101,10 +99,10 @@ async def update_domain(
     dependencies=[requires(Scope.DOMAINS_WRITE)],
     responses=problems(Failure.NO_SUCH_DOMAIN, Failure.CONFLICT, Failure.CHANGED, with_input=True),
 )
-async def delete_domain(domain: Name, backend: UseBackend, if_match: IfMatch = None) -> None:
+async def delete_domain(domain: Name, backend: UseBackend, seen: UseSeen) -> None:
     """409 while it has accounts or alias domains; its aliases go with it."""
     with blame("domain", {Failure.CONFLICT: "The domain has accounts or alias domains. Delete them first."}, where="path"):
-        await backend.provisioning.delete_domain(domain, expecting(if_match, _etag))
+        await backend.provisioning.delete_domain(domain, seen.expecting(_etag, _domain))
 
 
 def _shown(row: DomainRow, response: Response) -> DomainOut:

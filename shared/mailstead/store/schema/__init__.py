@@ -11,6 +11,7 @@ Invariants that hold the shape together:
 """
 
 from mailstead.store.schema.annotations import account_metadata, mailbox_metadata
+from mailstead.store.schema.audit import audit_entries, audit_outcomes
 from mailstead.store.schema.base import metadata
 from mailstead.store.schema.coordination import idempotency_keys, leases, limits, outbox
 from mailstead.store.schema.directory import accounts, addresses, api_keys, domains, srs_keys, tenants
@@ -28,6 +29,8 @@ __all__ = [
     "addresses",
     "api_keys",
     "app_passwords",
+    "audit_entries",
+    "audit_outcomes",
     "chunks",
     "contents",
     "domains",

@@ -11,6 +11,7 @@ from mailstead.store.audit import purge_audit
 from mailstead.store.engine import Database
 from mailstead.store.idempotency import purge_idempotency_keys
 from mailstead.store.invariants import CHECKS, check_invariants
+from mailstead.store.limits import forget_full
 from mailstead.store.logins import forget_failures
 from mailstead.store.marks import expire_marks
 from mailstead.store.reclaim import Reclaim
@@ -18,6 +19,7 @@ from mailstead.store.search_index import SearchIndex
 from mailstead.store.sizes import Sizes
 from mailstead.store.srs_keys import SrsKeys
 
+LIMITS_FULL = timedelta(days=1)  # after which every bucket is full again
 LOGIN_FAILURES_KEPT = timedelta(days=7)  # no service counts older ones
 
 log = get_logger()
@@ -54,6 +56,7 @@ def catalogue(db: Database, settings: JobsSettings, metrics: JobsMetrics) -> tup
         removed("mark", await expire_marks(db))
         removed("audit", await purge_audit(db, timedelta(days=settings.jobs_audit_days)))
         removed("idempotency_key", await purge_idempotency_keys(db))
+        removed("limit", await forget_full(db, LIMITS_FULL))
         removed("login_failure", await forget_failures(db, LOGIN_FAILURES_KEPT))
 
     async def rotate_keys() -> None:

@@ -24,6 +24,7 @@ from mailstead.store.mailboxes import Mailboxes
 from mailstead.store.sieve_scripts import SieveScripts
 from mailstead.wire import sieve
 from smtp_in import replies
+from smtp_in.abuse.door import Door, Manners, tokens
 from smtp_in.accept import Acceptor
 from smtp_in.allowance import Allowances
 from smtp_in.arrival import Planner
@@ -114,12 +115,7 @@ async def open_ports(
             planners.append(await stack.enter_async_context(_gate(settings, directory, metrics)))
         acceptor = Acceptor(placer, budget, metrics, planners=planners, commit_seconds=settings.smtp_commit_seconds)
         await stack.enter_async_context(acceptor)
-        allowances = Allowances(
-            buckets,
-            per_account=settings.submission_recipients_per_hour,
-            per_tenant=settings.submission_tenant_recipients_per_hour,
-        )
-        handler = _handlers(settings, runtime, directory, recipients, authenticator, acceptor, budget, metrics, allowances)
+        handler = _handlers(settings, runtime, directory, recipients, authenticator, acceptor, budget, metrics, buckets)
         mx = await stack.enter_async_context(_listen(runtime, settings, handler("mx", Role.MX), settings.smtp_port))
         submission = await stack.enter_async_context(
             _listen(runtime, settings, handler("submission", Role.SUBMISSION), settings.submission_port)
@@ -149,7 +145,7 @@ def _handlers(
     acceptor: Acceptor,
     budget: Budget,
     metrics: Metrics,
-    allowances: Allowances,
+    buckets: TokenBuckets,
 ) -> Callable[[str, Role], Handler]:
     """Makes the handler of one listener; look-ups and limits are shared by all."""
     limits = Limits(
@@ -166,7 +162,12 @@ def _handlers(
     except ValueError as error:
         raise StartFailed(f"MAILSTEAD_SMTP_POSTMASTER: {error}") from error
 
-    rules = _rules(settings)
+    rules, door = _rules(settings), _door(settings, buckets, metrics)
+    allowances = Allowances(
+        buckets,
+        per_account=settings.submission_recipients_per_hour,
+        per_tenant=settings.submission_tenant_recipients_per_hour,
+    )
 
     def handler(name: str, role: Role) -> Handler:
         submits = role is Role.SUBMISSION
@@ -184,23 +185,37 @@ def _handlers(
             shows_client=settings.submission_shows_client,
         )
         metrics.listener(name)
-        front_ends = settings.smtp_xclient_networks
         return Handler(
-            service,
-            limits,
-            directory,
-            recipients,
-            authenticator,
-            acceptor,
-            budget,
-            metrics,
-            postmaster,
-            rules,
-            front_ends,
-            allowances,
+            service=service,
+            limits=limits,
+            directory=directory,
+            recipients=recipients,
+            authenticator=authenticator,
+            acceptor=acceptor,
+            budget=budget,
+            metrics=metrics,
+            postmaster=postmaster,
+            rules=rules,
+            front_ends=settings.smtp_xclient_networks,
+            allowances=allowances,
+            door=door if role is Role.MX else None,
         )
 
     return handler
+
+
+def _door(settings: Settings, buckets: TokenBuckets, metrics: Metrics) -> Door:
+    return Door(
+        connections=tokens(
+            buckets, "connections", of_address=settings.smtp_address_connections, of_network=settings.smtp_network_connections
+        ),
+        messages=tokens(
+            buckets, "messages", of_address=settings.smtp_address_messages, of_network=settings.smtp_network_messages
+        ),
+        manners=Manners(settings.smtp_greeting_pause_seconds, settings.smtp_tarpit_seconds, settings.smtp_max_unknown_recipients),
+        trusted=settings.smtp_trusted_networks,
+        metrics=metrics,
+    )
 
 
 @asynccontextmanager

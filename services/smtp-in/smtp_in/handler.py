@@ -12,6 +12,7 @@ from mailstead.ops.settings import Network, contains
 from mailstead.store.directory import Directory
 from mailstead.store.passwords import AuthenticatedAccount
 from smtp_in import replies
+from smtp_in.abuse.door import Door
 from smtp_in.accept import Acceptor
 from smtp_in.allowance import Allowances
 from smtp_in.content import Budget, ContentLimits
@@ -57,6 +58,7 @@ class Handler:
     rules: MailboxRules
     front_ends: tuple[Network, ...]
     allowances: Allowances
+    door: Door | None = None  # of listeners that strangers come to
 
     async def mail(self, session: Session, sender: Sender) -> Reply:
         """Begin a transaction, or say why not."""

@@ -61,6 +61,9 @@ class Metrics:
         self._verdicts = Counter(
             "mailstead_smtp_verdicts", "What became of messages that were checked", ["fate"], registry=registry
         )
+        self._turned_away = Counter(
+            "mailstead_smtp_turned_away", "Clients put off before any message, by reason", ["reason"], registry=registry
+        )
         held = Gauge("mailstead_smtp_content_octets", "Octets of messages held in memory", registry=registry)
         held.set_function(lambda: budget.held)
         self._command_counters: dict[tuple[str, str], Counter] = {}
@@ -108,6 +111,10 @@ class Metrics:
         """A check is done; names and outcomes are those of RFC 8601."""
         self._checks.labels(name, outcome).inc()
         self._check_seconds.labels(name).observe(seconds)
+
+    def turned_away(self, reason: str) -> None:
+        """`connection_rate`, `message_rate`, `early_talker` or `unknown_recipients`."""
+        self._turned_away.labels(reason).inc()
 
     def verdict(self, fate: str) -> None:
         """`keep`, `junk`, `defer` or `refuse`."""

@@ -125,6 +125,7 @@ BARE_LINE_END_IN_CONTENT = Reply(550, "5.6.11", "Bare CR or LF in the message") 
 LINE_TOO_LONG = Reply(500, "5.6.0", "Line in the message is too long")  # RFC 5321 §4.5.3.1.6
 REFUSED_BY_FILTER = Reply(550, "5.7.1", "Refused by the recipient's filter")  # RFC 5429 §2.1.1
 LOOP = Reply(554, "5.4.6", "Mail loop: too many Received fields")  # RFC 5321 §6.3
+TOO_MANY_MESSAGES = Reply(451, "4.7.0", "Too many messages from your network, try again later")
 
 # Replies after which the connection is closed.
 NOT_FOR_YOU = Reply(554, NO_CODE, "No service for this address")  # RFC 5321 §3.1
@@ -135,6 +136,9 @@ TOO_MANY_CONNECTIONS = Reply(421, "4.3.2", "Too many connections, try again late
 TOO_MANY_ERRORS = Reply(421, "4.7.0", "Too many errors")
 TOO_MANY_COMMANDS = Reply(421, "4.7.0", "Too many commands")
 LOGIN_REVOKED = Reply(421, "4.7.0", "This login is good no more, log in again")
+TOO_FAST = Reply(421, "4.7.0", "Too many connections from your network, try again later")
+EARLY_TALKER = Reply(421, "4.7.0", "Wait for the greeting")
+TOO_MANY_UNKNOWN = Reply(421, "4.7.0", "Too many unknown recipients")
 TOO_MANY_LOGIN_FAILURES = Reply(421, "4.7.0", "Too many failed logins")
 
 TRY_LATER = Reply(451, "4.3.0", "Temporary failure, try again later")

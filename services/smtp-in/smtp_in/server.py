@@ -21,7 +21,7 @@ from typing import Any, NoReturn, cast
 from aiosmtpd.smtp import SMTP
 from aiosmtpd.smtp import Session as AiosmtpdSession
 
-from mailstead.model.failure import Refused
+from mailstead.model.failure import Failure, Refused
 from mailstead.model.ids import new_trace_id
 from mailstead.ops.authentication import Peer
 from mailstead.ops.connection import Connection, Disconnected, IdleTimeout, PlaintextBeforeTls, SlowReader
@@ -39,6 +39,7 @@ from smtp_in.policy import Role
 from smtp_in.replies import NO_CODE, Reply
 from smtp_in.session import Session, Transaction
 
+UNKNOWN = (replies.for_failure(Failure.NO_SUCH_ACCOUNT), replies.for_failure(Failure.NO_SUCH_DOMAIN))
 FLUSH_ABOVE = 16 * 1024  # octets of replies that may wait for the end of a pipelined group
 
 log = get_logger()
@@ -76,6 +77,7 @@ class SmtpSession(SMTP):
         self._commands = 0
         self._errors = 0
         self._login_failures = 0
+        self._unknown = 0  # recipients
         self._in_content = False
         self._over = False
         self._revoked = False
@@ -121,6 +123,9 @@ class SmtpSession(SMTP):
         """The whole session. Raises what ended the connection where it was not an ordinary end."""
         self._connection.idle_timeout = self._handler.limits.command_idle
         try:
+            refusal = await self._handler.door.greet(self._connection) if self._handler.door is not None else None
+            if refusal is not None:
+                await self._finish(refusal)
             await self._handle_client()
         except SessionOver as over:
             if over.cause is not None:
@@ -206,13 +211,23 @@ class SmtpSession(SMTP):
 
     async def _mail(self, argument: str | None) -> None:
         sender = self._state.mail(argument, datetime.now(UTC))
-        await self._say(sender if isinstance(sender, Reply) else await self._handler.mail(self._state, sender))
+        door, refusal = self._handler.door, None
+        if door is not None and not isinstance(sender, Reply):
+            refusal = await door.message(self._connection.peer_host)
+        await self._say(refusal or (sender if isinstance(sender, Reply) else await self._handler.mail(self._state, sender)))
 
     async def _rcpt(self, argument: str | None) -> None:
         asked = self._state.rcpt(argument)
         reply = asked if isinstance(asked, Reply) else await self._handler.rcpt(self._state, asked)
         if reply.is_temporary:
             self._state.defer()
+        door = self._handler.door
+        if door is not None and reply in UNKNOWN:
+            self._unknown += 1
+            last_word = await door.unknown(self._connection.peer_host, self._unknown)
+            if last_word is not None:
+                await self._say(reply)
+                await self._finish(last_word)
         await self._say(reply)
 
     async def _data(self, argument: str | None) -> None:

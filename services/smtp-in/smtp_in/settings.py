@@ -97,11 +97,32 @@ class Settings(ServiceSettings, DnsSettings, LoginSettings, SieveSettings):
     )
     smtp_trusted_networks: Networks = Field(
         default=tuple(ip_network(network) for network in UNCHECKED),
-        description="Networks, comma-separated, whose mail is not checked: relays and balancers of one's own",
+        description="Networks, comma-separated, whose mail is not checked, nor its rate: relays and balancers of one's own",
     )
     smtp_dmarc: Literal["none", "junk", "reject"] = Field(
         default="junk",
         description="The most that is done to a message that fails DMARC, where its domain's policy asks for as much",
+    )
+    smtp_address_connections: int = Field(
+        default=300, ge=0, description="Connections of one address to the mail exchanger in a minute, over all replicas; 0: any"
+    )
+    smtp_network_connections: int = Field(
+        default=1_500, ge=0, description="Connections of one network (/24, IPv6 /64) in a minute, over all replicas; 0: any"
+    )
+    smtp_address_messages: int = Field(
+        default=600, ge=0, description="Messages of one address to the mail exchanger in a minute, over all replicas; 0: any"
+    )
+    smtp_network_messages: int = Field(
+        default=3_000, ge=0, description="Messages of one network (/24, IPv6 /64) in a minute, over all replicas; 0: any"
+    )
+    smtp_greeting_pause_seconds: float = Field(
+        default=0, ge=0, le=60, description="How long a stranger waits for the greeting; who talks before it is not served"
+    )
+    smtp_max_unknown_recipients: int = Field(
+        default=20, ge=1, description="Recipients that nobody knows after which a stranger's connection is closed"
+    )
+    smtp_tarpit_seconds: float = Field(
+        default=1, ge=0, le=60, description="How long a stranger waits for the reply to a recipient that nobody knows"
     )
     smtp_dnsbl: Annotated[tuple[Zone, ...], NoDecode, BeforeValidator(_zones)] = Field(
         default=(),

@@ -1,6 +1,7 @@
 """Limits that hold across replicas (promise S6): token buckets, of which a replica leases a block at a time (promise S1)."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from mailstead.store.engine import Database
 
@@ -24,6 +25,13 @@ class Rate:
 
     per_second: float
     burst: int
+
+
+async def forget_full(database: Database, unused_for: timedelta) -> int:
+    """Remove buckets that nobody has taken from for so long that they are full; how many."""
+    sql = "WITH gone AS (DELETE FROM limits WHERE refilled_at < now() - $1::interval RETURNING 1) SELECT count(*) AS n FROM gone"
+    row = await database.fetchrow("forget limits", sql, unused_for)
+    return int(row["n"]) if row else 0
 
 
 class Limits:

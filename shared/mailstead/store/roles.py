@@ -58,7 +58,7 @@ ROLES: tuple[Role, ...] = (
         _SCRIPTS,  # which it manages too (RFC 5804)
         {
             "srs_keys": "SELECT (key_id, secret)",
-            "limits": "SELECT, INSERT, UPDATE",
+            "limits": "SELECT, INSERT, UPDATE (tokens, granted, refilled_at)",
             "sieve_marks": "SELECT, INSERT, UPDATE (expires_at), DELETE",
             "accounts": "UPDATE (last_uidvalidity)",  # a mailbox that a script makes
             "mailboxes": "INSERT",
@@ -148,6 +148,7 @@ ROLES: tuple[Role, ...] = (
     _role(
         "jobs",
         {
+            "limits": "SELECT (refilled_at), DELETE",
             "tenants": "SELECT (tenant_id, name)",
             "domains": "SELECT",
             "accounts": "SELECT (account_id, tenant_id, domain_id, address, active, quota_bytes, quota_messages,"

@@ -21,9 +21,15 @@ class Client:
         self._writer = writer
 
     @classmethod
-    async def connect(cls, port: int) -> "Client":
+    async def dial(cls, port: int) -> "Client":
+        """Connected, the greeting not read yet."""
         client = cls(*await asyncio.open_connection("127.0.0.1", port, limit=1024 * 1024))
         cls.made.append(client)
+        return client
+
+    @classmethod
+    async def connect(cls, port: int) -> "Client":
+        client = await cls.dial(port)
         assert await client.reply() == b"220"
         return client
 

@@ -9,9 +9,6 @@ import pytest
 
 from kit.certificates import TestAuthority
 from kit.postgres import DatabaseUrls
-from mailstead.store.engine import open_database
-from mailstead.store.limits import Limits
-from smtp_in.allowance import KEPT_SECONDS, Allowance
 from unit.smtp_in.conversing import Serve
 from unit.smtp_in.test_smtp_recipients import account
 
@@ -113,29 +110,3 @@ async def test_recipients_are_limited(serve: Serve, authority: TestAuthority, se
         assert (await submit(served, authority, to=("bob@a.test", "far@else.test")))[0] == 250
     code, text = await submit(served, authority)
     assert (code, text) == (451, "4.7.1 Sending limit reached, try again later")
-
-
-async def test_a_limit_holds_over_replicas_and_takes_few_statements(database_urls: DatabaseUrls) -> None:
-    """Two replicas, tokens in blocks (promises S1, S6): together never more than there are."""
-    statements: list[str] = []
-    async with open_database(database_urls.smtp_in, log_statement=statements.append) as database:
-        replicas = [Allowance(Limits(database), "test", 100, block=20) for _ in range(2)]
-        answers = await asyncio.gather(*(replicas[n % 2].spend(7) for n in range(130)))
-        assert sum(answers) <= 100
-        assert sum(answers) > 80
-        assert await Allowance(Limits(database), "test", 0, block=20).spend(7)
-        one = Allowance(Limits(database), "other", 1_000, block=20)
-        statements.clear()
-        for _ in range(100):
-            assert await one.spend(7)
-        assert sum("INSERT INTO limits" in text for text in statements) == 5
-
-
-async def test_tokens_that_are_not_spent_are_forgotten(database_urls: DatabaseUrls) -> None:
-    now = [1_000.0]
-    async with open_database(database_urls.smtp_in) as database:
-        replica = Allowance(Limits(database), "test", 40, block=20, clock=lambda: now[0])
-        for _ in range(4):
-            assert await replica.spend(7)
-            now[0] += KEPT_SECONDS + 1
-        assert [await replica.spend(7) for _ in range(30)].count(True) <= 36

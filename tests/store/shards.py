@@ -6,12 +6,14 @@ ONE_PLACE = "one place"  # on one server: short-lived, and read across all accou
 BY_ACCOUNT = (
     "accounts", "account_metadata", "app_passwords", "emails", "expunged", "mailbox_metadata", "mailboxes", "messages", "outbox",
     "last_logins", "scram_keys", "search_pending", "search_texts", "sieve_marks", "sieve_scripts", "subscriptions",
+    "totp_secrets",
 )  # fmt: skip
 
 SHARDS: dict[str, str] = {
     **dict.fromkeys(BY_ACCOUNT, "account_id"),
     **dict.fromkeys(("contents", "chunks"), "tenant_id"),
     "addresses": "address",
+    "sign_ins": "token_hash",
     "idempotency_keys": "caller",
     **dict.fromkeys(("audit_entries", "audit_outcomes"), "entry_id"),
     **dict.fromkeys(("limits", "login_failures"), "subject"),

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
 from importlib.metadata import version
 from typing import Any
 
@@ -20,6 +21,7 @@ from api.server import serve_http
 from api.settings import ApiSettings
 from mailstead.bus import Bus
 from mailstead.model.failure import Refused
+from mailstead.ops.authentication import Authenticator, service_authenticator
 from mailstead.ops.database import service_database
 from mailstead.ops.events import service_bus
 from mailstead.ops.lifecycle import Runtime
@@ -37,8 +39,10 @@ from mailstead.store.provisioning import Provisioning
 from mailstead.store.queue_view import QueueView
 from mailstead.store.reach import Reach
 from mailstead.store.sieve_scripts import SieveScripts
+from mailstead.store.sign_ins import SignIns
 from mailstead.store.signing_keys import SigningKeys
 from mailstead.store.tenants import Tenants
+from mailstead.store.totp import TotpSecrets
 from mailstead.wire import sieve
 
 _VERSION = version("mailstead-api")
@@ -79,7 +83,9 @@ def routes() -> FastAPI:
     return app
 
 
-def backend_over(db: Database, bus: Bus, passwords: Passwords, settings: ApiSettings, canary: CanaryMetrics) -> Backend:
+def backend_over(
+    db: Database, bus: Bus, passwords: Passwords, authenticator: Authenticator, settings: ApiSettings, canary: CanaryMetrics
+) -> Backend:
     """What requests share, over one database."""
     return Backend(
         db=db,
@@ -90,6 +96,10 @@ def backend_over(db: Database, bus: Bus, passwords: Passwords, settings: ApiSett
         audit=Audit(db),
         api_keys=ApiKeys(db),
         tenants=Tenants(db),
+        authenticator=authenticator,
+        sign_ins=SignIns(db),
+        sign_in_life=timedelta(hours=settings.api_sign_in_hours),
+        totp=TotpSecrets(db),
         provisioning=Provisioning(db),
         account_import=AccountImport(db),
         account_view=AccountView(db),
@@ -114,7 +124,8 @@ async def api(settings: ApiSettings, runtime: Runtime) -> AsyncIterator[None]:
         bus = await stack.enter_async_context(service_bus(settings, runtime))
         passwords = Passwords()
         stack.callback(passwords.close)
-        app = create_app(backend_over(db, bus, passwords, settings, CanaryMetrics.register(runtime.registry)))
+        authenticator = await stack.enter_async_context(service_authenticator(settings, runtime, db, bus))
+        app = create_app(backend_over(db, bus, passwords, authenticator, settings, CanaryMetrics.register(runtime.registry)))
         bodies = {account_imports.PATH: settings.api_max_import}
         guarded = Outermost(app, ApiMetrics.register(runtime.registry), settings.api_max_body, bodies)
         await stack.enter_async_context(serve_http(guarded, settings, runtime))

@@ -10,8 +10,10 @@ from typing import Any
 from uuid import UUID
 
 from api.schemas.common import MAX_ID
+from api.scopes import Scope
 from mailstead.model.failure import Failure, Refused
 from mailstead.store.reach import Reach
+from mailstead.store.sign_ins import SignedIn
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +23,7 @@ class Caller:
     name: str
     scopes: frozenset[str]
     tenant_id: int | None = None
+    account_id: int | None = None  # of an owner: all that they reach, by the routes that are open to owners
 
     def tenant(self, asked: int | None) -> int | None:
         """The tenant to narrow to: theirs, or the one asked for. Raises Refused(NO_SUCH_TENANT) for another's."""
@@ -29,6 +32,18 @@ class Caller:
         if asked not in (None, self.tenant_id):
             raise Refused(Failure.NO_SUCH_TENANT, f"{self.name} reaches tenant {self.tenant_id} only")
         return self.tenant_id
+
+
+def caller_signed_in(person: SignedIn) -> Caller:
+    """Operators may do all everywhere, administrators of a tenant all in it, owners what is open to them of their account."""
+    name = f"account {person.address}"
+    match person.role:
+        case "operator":
+            return Caller(name, frozenset({Scope.ADMIN}))
+        case "tenant_admin":
+            return Caller(name, frozenset({Scope.ADMIN}), person.tenant_id)
+        case "owner":
+            return Caller(name, frozenset(), person.tenant_id, person.account_id)
 
 
 @dataclass(frozen=True, slots=True)

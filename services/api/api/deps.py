@@ -5,20 +5,23 @@ route says exactly one of these.
 """
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Annotated, Any
 
 from fastapi import Depends, Request, Security
 from fastapi.exceptions import RequestValidationError
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer, SecurityScopes
 
-from api.auditing import begin
-from api.callers import Caller, require_reach
+from api.auditing import READS, begin
+from api.callers import Caller, caller_signed_in, require_reach
 from api.metrics import CanaryMetrics
 from api.rate_limit import RateLimit
+from api.schemas.common import MAX_ID
 from api.scopes import OF_OPERATORS, Scope, grants
 from mailstead.bus import Bus
-from mailstead.model.api_key import MAX_KEY, fingerprint
+from mailstead.model.api_key import MAX_KEY, TOKEN_PREFIX, fingerprint
 from mailstead.model.failure import Failure, Refused
+from mailstead.ops.authentication import Authenticator
 from mailstead.ops.logging import get_logger
 from mailstead.store.account_import import AccountImport
 from mailstead.store.account_view import AccountView
@@ -33,8 +36,10 @@ from mailstead.store.provisioning import Provisioning
 from mailstead.store.queue_view import QueueView
 from mailstead.store.reach import Reach
 from mailstead.store.sieve_scripts import SieveScripts
+from mailstead.store.sign_ins import SignIns
 from mailstead.store.signing_keys import SigningKeys
 from mailstead.store.tenants import Tenants
+from mailstead.store.totp import TotpSecrets
 from mailstead.wire.sieve import Limits
 
 MAX_NAME = 100  # characters of a parameter's name that a problem repeats
@@ -54,6 +59,10 @@ class Backend:
     audit: Audit
     api_keys: ApiKeys
     tenants: Tenants
+    authenticator: Authenticator
+    sign_ins: SignIns
+    sign_in_life: timedelta
+    totp: TotpSecrets
     provisioning: Provisioning
     account_import: AccountImport
     account_view: AccountView
@@ -110,10 +119,44 @@ async def _authorize(
     """
     caller = await _caller_of(backend, credentials)
     request.state.allowance = await backend.rate_limit.spend(caller.name)
+    await _let_in(request, backend, caller, needed)
+
+
+async def _authorize_owner(
+    request: Request,
+    needed: SecurityScopes,
+    backend: UseBackend,
+    credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
+) -> None:
+    """As `_authorize`, and lets in the owner of the account that the path names too."""
+    caller = await _caller_of(backend, credentials)
+    request.state.allowance = await backend.rate_limit.spend(caller.name)
+    if caller.account_id is not None and request.path_params.get("account_id") == str(caller.account_id):
+        await _begin(request, backend, caller)
+    else:
+        await _let_in(request, backend, caller, needed)
+
+
+async def _let_in(request: Request, backend: Backend, caller: Caller, needed: SecurityScopes) -> None:
     for scope in map(Scope, needed.scopes):
         if not grants(caller.scopes, scope) or (caller.tenant_id is not None and scope in OF_OPERATORS):
             raise Refused(Failure.NOT_PERMITTED, f"{caller.name} lacks {scope}")
     await require_reach(backend.reach, caller, request.path_params)
+    if request.method not in READS:
+        await _require_rank(backend, caller, request.path_params.get("account_id", ""))
+    await _begin(request, backend, caller)
+
+
+async def _require_rank(backend: Backend, caller: Caller, account_id: str) -> None:
+    """Whoever may change an account could sign in for it, so they must be able to do all that it can. Raises NOT_PERMITTED."""
+    role = await backend.sign_ins.role(int(account_id)) if account_id.isdecimal() and int(account_id) <= MAX_ID else None
+    if role in (None, "owner"):
+        return
+    if Scope.ADMIN not in caller.scopes or (role == "operator" and caller.tenant_id is not None):
+        raise Refused(Failure.NOT_PERMITTED, f"{caller.name} may not change an account of role {role}")
+
+
+async def _begin(request: Request, backend: Backend, caller: Caller) -> None:
     _require_known_query(request)
     request.state.caller = caller
     await begin(request, backend.audit, backend.reach, caller, request.state.trace_id)
@@ -122,6 +165,11 @@ async def _authorize(
 async def _caller_of(backend: Backend, credentials: HTTPAuthorizationCredentials | None) -> Caller:
     if credentials is None or len(credentials.credentials) > MAX_KEY:
         raise Refused(Failure.BAD_CREDENTIALS, "no key")
+    if credentials.credentials.startswith(TOKEN_PREFIX):
+        signed_in = await backend.sign_ins.find(fingerprint(credentials.credentials))
+        if signed_in is None:
+            raise Refused(Failure.BAD_CREDENTIALS, "not signed in, or no more")
+        return caller_signed_in(signed_in)
     key = await backend.api_keys.find(fingerprint(credentials.credentials))
     if key is None:
         raise Refused(Failure.BAD_CREDENTIALS, "unknown or expired key")
@@ -133,9 +181,9 @@ def _anybody(request: Request) -> None:
     _require_known_query(request)
 
 
-def requires(scope: Scope) -> Any:
-    """For `dependencies=` of a route: only keys with this scope."""
-    return Security(_authorize, scopes=[scope.value])
+def requires(scope: Scope, *, owner: bool = False) -> Any:
+    """For `dependencies=` of a route: only callers with this scope; with `owner` the owner of the account in its path too."""
+    return Security(_authorize_owner if owner else _authorize, scopes=[scope.value])
 
 
 def public() -> Any:

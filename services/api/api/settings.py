@@ -2,10 +2,10 @@
 
 from pydantic import Field
 
-from mailstead.ops.settings import Port, ServiceSettings, SieveSettings
+from mailstead.ops.settings import LoginSettings, Port, ServiceSettings, SieveSettings
 
 
-class ApiSettings(ServiceSettings, SieveSettings):
+class ApiSettings(ServiceSettings, LoginSettings, SieveSettings):
     """`MAILSTEAD_API_PORT` and so on; see `ServiceSettings` for the rest."""
 
     api_port: Port = Field(default=8080, description="Port for HTTP; 0 picks a free one")
@@ -17,6 +17,7 @@ class ApiSettings(ServiceSettings, SieveSettings):
     api_password_strength: int = Field(
         default=2, ge=0, le=4, description="How hard a password must be to guess that somebody sets, from 0 (anything) to 4"
     )
+    api_sign_in_hours: float = Field(default=12, gt=0, le=720, description="How long who signs in stays signed in, in hours")
     api_rate_per_second: float = Field(
         default=100, ge=0, description="Requests that a caller may send each second on average, over all replicas; 0: no limit"
     )

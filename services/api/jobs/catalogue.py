@@ -16,6 +16,7 @@ from mailstead.store.logins import forget_failures
 from mailstead.store.marks import expire_marks
 from mailstead.store.reclaim import Reclaim
 from mailstead.store.search_index import SearchIndex
+from mailstead.store.sign_ins import purge_sign_ins
 from mailstead.store.sizes import Sizes
 from mailstead.store.srs_keys import SrsKeys
 
@@ -55,6 +56,7 @@ def catalogue(db: Database, settings: JobsSettings, metrics: JobsMetrics) -> tup
         removed("queue", await reclaim.settled_queue(timedelta(days=settings.jobs_queue_history_days)))
         removed("mark", await expire_marks(db))
         removed("audit", await purge_audit(db, timedelta(days=settings.jobs_audit_days)))
+        removed("sign_in", await purge_sign_ins(db))
         removed("idempotency_key", await purge_idempotency_keys(db))
         removed("limit", await forget_full(db, LIMITS_FULL))
         removed("login_failure", await forget_failures(db, LOGIN_FAILURES_KEPT))

@@ -7,12 +7,18 @@ import hashlib
 import secrets
 
 PREFIX = "ms_"  # lets scanners of leaked secrets recognise one
+TOKEN_PREFIX = "mt_"  # noqa: S105 - no secret: how the token of who signed in begins
 MAX_KEY = 200  # characters that are looked at
 
 
 def new_key() -> str:
     """A new key, as its owner is shown it."""
     return PREFIX + secrets.token_urlsafe(32)
+
+
+def new_token() -> str:
+    """A new token of who signs in."""
+    return TOKEN_PREFIX + secrets.token_urlsafe(32)
 
 
 def fingerprint(key: str) -> bytes:

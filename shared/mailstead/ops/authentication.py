@@ -60,8 +60,8 @@ from mailstead.wire.sasl.scram import ITERATIONS, SALT_OCTETS
 IPV6_PREFIX = 64  # one customer's
 COMMAND = "command"  # the mechanism, in metrics, of LOGIN, and of USER and PASS
 
-Scope = Literal["imap", "pop3", "smtp", "sieve"]
-"""What an app password is for."""
+Scope = Literal["imap", "pop3", "smtp", "sieve", "api"]
+"""What is logged in to; an app password is for some of them, never for the API."""
 
 Ask = Callable[[bytes], Awaitable[bytes]]
 """Sends a challenge, in base64, and returns the line that answers it, without its CRLF."""
@@ -203,6 +203,10 @@ class Authenticator:
         return authenticated
 
     # ---- by keys and tokens
+
+    async def guessed(self, user: str, peer: Peer) -> None:
+        """Count a guess at what is asked for beside the password."""
+        await self._logins.failed(self._subjects(user, peer))
 
     async def keys_of(self, user: str, peer: Peer) -> tuple[Found, ScramKeys]:
         """The SCRAM keys of an account, or made up ones, the same each time, so that nothing is told. Raises Refused."""

@@ -113,6 +113,7 @@ ROLES: tuple[Role, ...] = (
     ),
     _role(
         "api",
+        _LOGIN,  # people sign in
         _SCRIPTS,
         {
             "tenants": "SELECT (tenant_id, name, created_at), INSERT, UPDATE (name), DELETE",
@@ -122,6 +123,8 @@ ROLES: tuple[Role, ...] = (
             "api_keys": "SELECT, INSERT, DELETE",
             "limits": "SELECT, INSERT, UPDATE",
             "idempotency_keys": "SELECT, INSERT, UPDATE, DELETE",
+            "sign_ins": "SELECT, INSERT, DELETE",
+            "totp_secrets": "SELECT, INSERT, UPDATE, DELETE",
             "audit_entries": "SELECT, INSERT",  # what was done cannot be undone by who did it
             "audit_outcomes": "SELECT, INSERT",
             "app_passwords": "SELECT (account_id, app_password_id, name, scopes, created_at, expires_at, last_used_at),"
@@ -172,6 +175,7 @@ ROLES: tuple[Role, ...] = (
             "login_failures": "SELECT, UPDATE (last_at), DELETE",
             "idempotency_keys": "SELECT (caller, key, expires_at), UPDATE (expires_at), DELETE",
             "audit_entries": "SELECT (entry_id, at), DELETE",
+            "sign_ins": "SELECT (token_hash, expires_at), DELETE",
         },
     ),
 )

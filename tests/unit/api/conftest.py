@@ -20,6 +20,7 @@ from kit.ports import free_port
 from kit.postgres import DatabaseUrls
 from mailstead.bus import open_bus
 from mailstead.model.api_key import fingerprint, new_key
+from mailstead.ops.authentication import Authenticator
 from mailstead.ops.lifecycle import Runtime
 from mailstead.store.api_keys import ApiKeys
 from mailstead.store.engine import open_database
@@ -42,8 +43,10 @@ async def backend(database_urls: DatabaseUrls) -> AsyncIterator[Backend]:
     )
     async with open_database(database_urls.api) as db, open_bus(None, name="test") as bus:
         passwords = Passwords()
-        yield backend_over(db, bus, passwords, settings, CanaryMetrics.register(CollectorRegistry()))
+        authenticator = Authenticator(db, settings, CollectorRegistry())
+        yield backend_over(db, bus, passwords, authenticator, settings, CanaryMetrics.register(CollectorRegistry()))
         passwords.close()
+        authenticator.close()
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """The routes, one module for each resource: each declares its scope, asks the store, and shapes the answer."""
 
 from api.routers import (
+    account_access,
     account_imports,
     account_views,
     accounts,
@@ -13,6 +14,7 @@ from api.routers import (
     queue,
     server,
     sieve_scripts,
+    sign_ins,
     signing_keys,
     tenants,
     vacations,
@@ -30,6 +32,8 @@ ROUTERS = (
     sieve_scripts.router,
     aliases.router,
     queue.router,
+    account_access.router,
+    sign_ins.router,
     api_keys.router,
     audit.router,
     canary_runs.router,

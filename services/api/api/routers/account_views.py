@@ -28,7 +28,7 @@ router = APIRouter(route_class=Route, prefix="/v1/accounts/{account_id}", tags=[
 
 @router.get(
     "/usage",
-    dependencies=[requires(Scope.ACCOUNTS_READ), sparse()],
+    dependencies=[requires(Scope.ACCOUNTS_READ, owner=True), sparse()],
     responses=problems(Failure.NO_SUCH_ACCOUNT, with_input=True),
 )
 async def get_usage(account_id: AccountId, backend: UseBackend) -> UsageOut:
@@ -44,7 +44,7 @@ async def get_usage(account_id: AccountId, backend: UseBackend) -> UsageOut:
 
 @router.get(
     "/usage/mailboxes",
-    dependencies=[requires(Scope.ACCOUNTS_READ), sparse()],
+    dependencies=[requires(Scope.ACCOUNTS_READ, owner=True), sparse()],
     responses=problems(Failure.NO_SUCH_ACCOUNT, with_input=True),
 )
 async def list_mailbox_usage(
@@ -61,7 +61,7 @@ async def list_mailbox_usage(
 
 @router.get(
     "/sessions",
-    dependencies=[requires(Scope.ACCOUNTS_READ), sparse()],
+    dependencies=[requires(Scope.ACCOUNTS_READ, owner=True), sparse()],
     responses=problems(Failure.NO_SUCH_ACCOUNT, with_input=True),
 )
 async def list_sessions(
@@ -88,7 +88,7 @@ async def list_sessions(
 @router.delete(
     "/sessions",
     status_code=HTTPStatus.NO_CONTENT,
-    dependencies=[requires(Scope.ACCOUNTS_WRITE)],
+    dependencies=[requires(Scope.ACCOUNTS_WRITE, owner=True)],
     responses=problems(Failure.NO_SUCH_ACCOUNT, with_input=True),
 )
 async def end_sessions(account_id: AccountId, backend: UseBackend) -> None:
@@ -99,7 +99,7 @@ async def end_sessions(account_id: AccountId, backend: UseBackend) -> None:
 
 @router.get(
     "/last-logins",
-    dependencies=[requires(Scope.ACCOUNTS_READ), sparse()],
+    dependencies=[requires(Scope.ACCOUNTS_READ, owner=True), sparse()],
     responses=problems(Failure.NO_SUCH_ACCOUNT, with_input=True),
 )
 async def list_last_logins(
@@ -114,7 +114,7 @@ async def list_last_logins(
 
 @router.get(
     "/identities",
-    dependencies=[requires(Scope.ACCOUNTS_READ), sparse()],
+    dependencies=[requires(Scope.ACCOUNTS_READ, owner=True), sparse()],
     responses=problems(Failure.NO_SUCH_ACCOUNT, with_input=True),
 )
 async def list_identities(

@@ -88,7 +88,7 @@ async def list_accounts(
 
 @router.get(
     "/{account_id}",
-    dependencies=[requires(Scope.ACCOUNTS_READ), sparse()],
+    dependencies=[requires(Scope.ACCOUNTS_READ, owner=True), sparse()],
     responses=problems(Failure.NO_SUCH_ACCOUNT, with_input=True),
 )
 async def get_account(account_id: AccountId, backend: UseBackend, response: Response) -> AccountOut:

@@ -28,7 +28,7 @@ AppPasswordId = Annotated[int, Path(ge=1, le=MAX_ID)]
 @router.post(
     "",
     status_code=HTTPStatus.CREATED,
-    dependencies=[requires(Scope.ACCOUNTS_WRITE), idempotent()],
+    dependencies=[requires(Scope.ACCOUNTS_WRITE, owner=True), idempotent()],
     responses=problems(Failure.NO_SUCH_ACCOUNT, Failure.CONFLICT, with_input=True),
 )
 async def create_app_password(account_id: AccountId, asked: AppPasswordIn, backend: UseBackend) -> NewAppPasswordOut:
@@ -43,7 +43,9 @@ async def create_app_password(account_id: AccountId, asked: AppPasswordIn, backe
 
 
 @router.get(
-    "", dependencies=[requires(Scope.ACCOUNTS_READ), sparse()], responses=problems(Failure.NO_SUCH_ACCOUNT, with_input=True)
+    "",
+    dependencies=[requires(Scope.ACCOUNTS_READ, owner=True), sparse()],
+    responses=problems(Failure.NO_SUCH_ACCOUNT, with_input=True),
 )
 async def list_app_passwords(
     account_id: AccountId, backend: UseBackend, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None
@@ -56,7 +58,7 @@ async def list_app_passwords(
 @router.delete(
     "/{app_password_id}",
     status_code=HTTPStatus.NO_CONTENT,
-    dependencies=[requires(Scope.ACCOUNTS_WRITE)],
+    dependencies=[requires(Scope.ACCOUNTS_WRITE, owner=True)],
     responses=problems(Failure.NO_SUCH_ACCOUNT, with_input=True),
 )
 async def revoke_app_password(account_id: AccountId, app_password_id: AppPasswordId, backend: UseBackend) -> None:

@@ -28,7 +28,9 @@ _NO_SCRIPT = {Failure.NO_SUCH_SCRIPT: "There is no such script."}
 
 
 @router.get(
-    "", dependencies=[requires(Scope.ACCOUNTS_READ), sparse()], responses=problems(Failure.NO_SUCH_ACCOUNT, with_input=True)
+    "",
+    dependencies=[requires(Scope.ACCOUNTS_READ, owner=True), sparse()],
+    responses=problems(Failure.NO_SUCH_ACCOUNT, with_input=True),
 )
 async def list_sieve_scripts(
     account_id: AccountId, backend: UseBackend, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None
@@ -40,7 +42,9 @@ async def list_sieve_scripts(
 
 
 @router.get(
-    "/{name}", dependencies=[requires(Scope.ACCOUNTS_READ), sparse()], responses=problems(Failure.NO_SUCH_SCRIPT, with_input=True)
+    "/{name}",
+    dependencies=[requires(Scope.ACCOUNTS_READ, owner=True), sparse()],
+    responses=problems(Failure.NO_SUCH_SCRIPT, with_input=True),
 )
 async def get_sieve_script(account_id: AccountId, name: Name, backend: UseBackend) -> SieveScriptWithText:
     """One script."""
@@ -51,7 +55,7 @@ async def get_sieve_script(account_id: AccountId, name: Name, backend: UseBacken
 
 @router.put(
     "/{name}",
-    dependencies=[requires(Scope.ACCOUNTS_WRITE)],
+    dependencies=[requires(Scope.ACCOUNTS_WRITE, owner=True)],
     responses=problems(Failure.NO_SUCH_ACCOUNT, Failure.CONFLICT, Failure.INVALID_SCRIPT, Failure.TOO_MANY, with_input=True),
 )
 async def put_sieve_script(account_id: AccountId, name: Name, script: SieveScriptIn, backend: UseBackend) -> SieveScriptStored:
@@ -72,7 +76,7 @@ async def put_sieve_script(account_id: AccountId, name: Name, script: SieveScrip
 @router.delete(
     "/{name}",
     status_code=HTTPStatus.NO_CONTENT,
-    dependencies=[requires(Scope.ACCOUNTS_WRITE)],
+    dependencies=[requires(Scope.ACCOUNTS_WRITE, owner=True)],
     responses=problems(Failure.NO_SUCH_SCRIPT, Failure.IN_USE, with_input=True),
 )
 async def delete_sieve_script(account_id: AccountId, name: Name, backend: UseBackend) -> None:

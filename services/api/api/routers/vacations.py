@@ -23,7 +23,7 @@ router = APIRouter(route_class=Route, prefix="/v1/accounts/{account_id}/vacation
 
 @router.get(
     "",
-    dependencies=[requires(Scope.ACCOUNTS_READ), sparse()],
+    dependencies=[requires(Scope.ACCOUNTS_READ, owner=True), sparse()],
     responses=problems(Failure.NO_SUCH_ACCOUNT, Failure.NO_SUCH_SCRIPT, with_input=True),
 )
 async def get_vacation(account_id: AccountId, backend: UseBackend) -> VacationOut:
@@ -38,7 +38,7 @@ async def get_vacation(account_id: AccountId, backend: UseBackend) -> VacationOu
 
 @router.put(
     "",
-    dependencies=[requires(Scope.ACCOUNTS_WRITE)],
+    dependencies=[requires(Scope.ACCOUNTS_WRITE, owner=True)],
     responses=problems(Failure.NO_SUCH_ACCOUNT, Failure.IN_USE, Failure.TOO_MANY, with_input=True),
 )
 async def put_vacation(account_id: AccountId, vacation: VacationIn, backend: UseBackend) -> VacationOut:
@@ -59,7 +59,7 @@ async def put_vacation(account_id: AccountId, vacation: VacationIn, backend: Use
 @router.delete(
     "",
     status_code=HTTPStatus.NO_CONTENT,
-    dependencies=[requires(Scope.ACCOUNTS_WRITE)],
+    dependencies=[requires(Scope.ACCOUNTS_WRITE, owner=True)],
     responses=problems(Failure.NO_SUCH_ACCOUNT, Failure.NO_SUCH_SCRIPT, with_input=True),
 )
 async def delete_vacation(account_id: AccountId, backend: UseBackend) -> None:

@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-Protocol = Literal["imap", "pop3", "smtp", "sieve"]
+Protocol = Literal["imap", "pop3", "smtp", "sieve", "api"]
 
 
 class UsageOut(BaseModel):

@@ -15,7 +15,15 @@ from mailstead.store.schema.audit import audit_entries, audit_outcomes
 from mailstead.store.schema.base import metadata
 from mailstead.store.schema.coordination import idempotency_keys, leases, limits, outbox
 from mailstead.store.schema.directory import accounts, addresses, api_keys, domains, srs_keys, tenants
-from mailstead.store.schema.login import app_passwords, last_logins, login_failures, login_keys, scram_keys
+from mailstead.store.schema.login import (
+    app_passwords,
+    last_logins,
+    login_failures,
+    login_keys,
+    scram_keys,
+    sign_ins,
+    totp_secrets,
+)
 from mailstead.store.schema.mail import CHUNK_SIZE, chunks, contents, emails, expunged, mailboxes, messages, subscriptions
 from mailstead.store.schema.queue import queue_attempts, queue_messages, queue_recipients
 from mailstead.store.schema.search import search_pending, search_texts
@@ -55,8 +63,10 @@ __all__ = [
     "search_texts",
     "sieve_marks",
     "sieve_scripts",
+    "sign_ins",
     "signing_keys",
     "srs_keys",
     "subscriptions",
     "tenants",
+    "totp_secrets",
 ]

@@ -3,15 +3,18 @@
 from sqlalchemy import (
     ARRAY,
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     ForeignKey,
     Identity,
+    Index,
     Integer,
     LargeBinary,
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 from mailstead.store.schema.base import metadata, moment
@@ -52,6 +55,30 @@ login_failures = Table(
     Column("failures", Integer, nullable=False, comment="since they were last forgotten"),
     moment("last_at"),
     CheckConstraint("failures > 0", name="failures"),
+)
+
+sign_ins = Table(
+    "sign_ins",
+    metadata,
+    Column("token_hash", LargeBinary, primary_key=True, comment="SHA-256 of the random token"),
+    Column("account_id", BigInteger, nullable=False, comment="no foreign key: without its account it is good for nothing"),
+    Column("password_version", Integer, nullable=False, comment="of the account when it was made; as is"),
+    Column("session_epoch", Integer, nullable=False),
+    moment("created_at", default=True),
+    moment("expires_at"),
+    Index(None, "expires_at"),
+)
+
+totp_secrets = Table(
+    "totp_secrets",
+    metadata,
+    Column(
+        "account_id", BigInteger, ForeignKey("accounts.account_id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    ),
+    Column("secret", LargeBinary, nullable=False),
+    Column("confirmed", Boolean, nullable=False, server_default=text("false")),
+    Column("last_step", BigInteger, nullable=False, server_default=text("0"), comment="no code is taken twice"),
+    CheckConstraint("length(secret) = 20", name="secret"),
 )
 
 last_logins = Table(

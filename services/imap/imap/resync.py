@@ -22,10 +22,11 @@ def catch_up_lines(delta: Delta, view: View, known: KnownState, dialect: Dialect
     """Behind the other answers to SELECT: first what is gone, then the flags of what changed, of the known UIDs only."""
     asked = known.uids or EVERYTHING
     yield vanished_since(delta, view, asked)
+    rows = {row.uid: row for row in delta.changed}
     within = asked.resolve(max(view.uidnext - 1, 1))
-    for row in delta.changed:
-        number = view.number_of(row.uid)
-        if number is not None and row.uid in within:
+    for uid in within.select(list(rows)):
+        number, row = view.number_of(uid), rows[uid]
+        if number is not None:
             yield flags_line(number, row, dialect, uid=True)
 
 
@@ -33,7 +34,7 @@ def vanished_since(delta: Delta, view: View, asked: SequenceSet) -> bytes:
     """`VANISHED (EARLIER)` for those of `asked` that are gone; nothing when none is."""
     within = asked.resolve(max(view.uidnext - 1, 1))
     if delta.complete:
-        gone = [uid for uid in delta.vanished if uid in within and view.number_of(uid) is None]
+        gone = [uid for uid in within.select(delta.vanished) if view.number_of(uid) is None]
         return vanished(gone, earlier=True) if gone else b""
     missing = absent(within, view.uids, view.uidnext)
     return vanished(missing, earlier=True) if missing.ranges else b""

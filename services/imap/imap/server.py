@@ -8,7 +8,7 @@ import asyncio
 import random
 import time
 from collections.abc import Awaitable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from imap.capability import capabilities
 from imap.commands import HANDLERS, append
@@ -36,6 +36,7 @@ from imap.state import (
     Ending,
     LoggedOut,
     NotAuthenticated,
+    Selected,
     looks_for_changes,
     may_tell_expunge,
 )
@@ -214,7 +215,7 @@ class _Server:
         if reply is None:
             return
         if not isinstance(session.state, LoggedOut):
-            await self._catch_up(request)
+            reply = await self._catch_up(request, reply)
         await session.send(reply.render(tag))
         if not isinstance(request, ask.Idle):
             session.backend.metrics.commands.labels(name).observe(time.perf_counter() - started)
@@ -240,10 +241,19 @@ class _Server:
         self.bad_commands = 0
         return reply
 
-    async def _catch_up(self, request: ask.Request) -> None:
-        """The one point where a command tells what else has changed."""
+    async def _catch_up(self, request: ask.Request, reply: Reply) -> Reply:
+        """The one point where a command tells what else has changed.
+
+        The answer to one that has expunged tells up to which modseq its client knows all (RFC 7162 §3.2.7), once it does.
+        """
+        session = self.session
+        expunged, session.expunged = session.expunged, False
         try:
-            await self.session.catch_up(expunge=may_tell_expunge(request), look=looks_for_changes(request))
+            await session.catch_up(expunge=may_tell_expunge(request), look=looks_for_changes(request))
         except Refused as refused:
             # The command itself is done; what changed is told the next time.
             log.warning("cannot look for changes", failure=refused.failure.value, reason=refused.detail)
+            return reply
+        if expunged and session.dialect.condstore and isinstance(session.state, Selected):
+            return replace(reply, code=f"HIGHESTMODSEQ {session.state.view.modseq}")
+        return reply

@@ -11,6 +11,7 @@ from typing import NoReturn
 
 from imap import response
 from imap.dialect import Dialect
+from imap.keywords import Keywords
 from imap.metrics import ImapMetrics
 from imap.protocol import BadCommand, Protocol
 from imap.search_plan import Scope
@@ -116,7 +117,8 @@ class Session:
     watch: Watch | None = None
     stale: bool = False  # the selected mailbox may have changed since the view was brought up to date
     idling: bool = False
-    keywords: set[str] = field(default_factory=set)  # that the client was told of in FLAGS
+    keywords: Keywords = field(default_factory=Keywords)  # of the selected mailbox
+    expunged: bool = False  # the command at work has expunged messages
     live: LiveSession | None = None  # once somebody has logged in
     revoked: bool = False
     told: set[int] = field(default_factory=set)  # modseqs of own flag changes, see View.apply
@@ -156,7 +158,7 @@ class Session:
         self.state = advance(self.state, Event.OPENED, selected)
         self.watch = self.backend.watcher.watch(self.account.account_id, mailbox.mailbox_id, view.modseq, self.wake)
         self.stale = False
-        self.keywords = set(opened.keywords)
+        self.keywords = Keywords(opened.keywords)
         self.saved = array("I")  # RFC 5182 §2.1
         return selected
 
@@ -206,11 +208,9 @@ class Session:
             self.stale = True
 
     def new_keywords(self, rows: Iterable[FlagRow]) -> bytes:
-        """What to tell of keywords that the client has not heard of, before it meets them on a message (RFC 9051 §7.3.1)."""
-        new = {keyword for row in rows for keyword in row.flags.keywords} - self.keywords
-        if not new:
+        """What to tell before the client meets, on these messages, keywords that it has not heard of (RFC 9051 §7.3.5)."""
+        if not self.keywords.learn(row.flags for row in rows):
             return b""
-        self.keywords |= new
         return response.keyword_lines(self.keywords, read_only=self.selected.read_only)
 
     async def catch_up(self, *, expunge: bool, look: bool = False) -> None:
@@ -238,7 +238,7 @@ class Session:
             untagged = view.apply(delta, expunge=expunge, told=self.told)
             if self.watch is not None:
                 self.watch.seen(view.modseq)
-            await self.send(self.new_keywords(delta.changed) + response.untagged(untagged, self.dialect))
+            await self.send(self.new_keywords((*delta.arrived, *delta.changed)) + response.untagged(untagged, self.dialect))
         elif expunge and (released := view.release()):
             await self.send(response.untagged([released], self.dialect))
         self.told.clear()
@@ -251,6 +251,13 @@ class Session:
             return
         self.waiting.append(data)
         self.waiting_size += len(data)
+        if self.waiting_size >= FLUSH:
+            await self.flush()
+
+    async def send_pieces(self, pieces: list[bytes]) -> None:
+        """As `send`, of what need not be joined before all of it is."""
+        self.waiting += pieces
+        self.waiting_size += sum(map(len, pieces))
         if self.waiting_size >= FLUSH:
             await self.flush()
 

@@ -122,7 +122,7 @@ ALLOWED: dict[type[State], frozenset[type[ask.Request]]] = {
 }
 
 
-_ALWAYS_LOOK = (ask.Noop, ask.Check, ask.Move, ask.Idle)
+_ALWAYS_LOOK = (ask.Noop, ask.Check, ask.Expunge, ask.Move, ask.Idle)
 
 
 def may_tell_expunge(request: ask.Request) -> bool:

@@ -11,7 +11,6 @@ async def expunge(session: Session, request: Expunge) -> Reply:
     account = selected.account
     uids = None if request.uids is None else uids_of(session, request.uids, by_uid=True)
     if uids is None or uids:
-        await session.backend.messages.expunge(account.account_id, selected.mailbox_id, uids, actor=account.address)
-    # What is gone is told first, since then the highest modseq says that the client knows all before it (RFC 7162 §3.2.7).
-    await session.catch_up(expunge=True, look=True)
-    return ok("expunged", f"HIGHESTMODSEQ {selected.view.modseq}" if session.dialect.condstore else "")
+        gone = await session.backend.messages.expunge(account.account_id, selected.mailbox_id, uids, actor=account.address)
+        session.expunged = bool(gone)
+    return ok("expunged")

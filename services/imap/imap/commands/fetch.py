@@ -18,7 +18,7 @@ from imap.grammar.ranges import PartialRange
 from imap.grammar.requests import Fetch
 from imap.response import Reply, no, ok
 from imap.resync import vanished_since
-from imap.session import FLUSH, Bad, BrokenOff, Session
+from imap.session import Bad, BrokenOff, Session
 from mailstead.model.failure import Refused
 from mailstead.model.flags import FlagChange, Flags, SystemFlag
 from mailstead.store.flag_changes import FlagRow
@@ -27,6 +27,8 @@ from mailstead.store.messages import Summary
 ROWS_PAGE = 1_000  # messages whose metadata are read by one statement
 BODIES_PAGE = 256  # the same where octets of the messages follow
 WHOLE = 256 * 1024  # octets; a message up to this size is read whole even for a part of it, many by one statement
+
+PIECES = 16  # of an answer that are gathered before they are sent, each of at most WHOLE octets
 
 SEEN = Flags(SystemFlag.SEEN)
 
@@ -191,11 +193,10 @@ async def _send(session: Session, data: bytes) -> None:
 async def _send_with_sections(
     session: Session, planned: FetchPlan, numbered: Iterable[tuple[int, Summary]], newly_seen: frozenset[int]
 ) -> None:
-    rows = list(numbered)
-    small = [row.source for _, row in rows if planned.reads_bodies and row.size <= WHOLE]
-    bodies = session.backend.messages.read_many(small)
+    rows, reads_bodies, octets_sent = list(numbered), planned.reads_bodies, session.backend.metrics.fetched_octets.inc
+    bodies = session.backend.messages.read_many([row.source for _, row in rows if row.size <= WHOLE] if reads_bodies else [])
     for number, row in rows:
-        whole = (await anext(bodies))[1] if planned.reads_bodies and row.size <= WHOLE else None
+        whole = (await anext(bodies))[1] if reads_bodies and row.size <= WHOLE else None
         # All that can fail comes first: a line that has begun can only be finished.
         located = [(section.label, await _at_hand(session, locate(section, row), row, whole)) for section in planned.sections]
         head = planned.head_with_flags if row.uid in newly_seen else planned.head
@@ -213,14 +214,17 @@ async def _send_with_sections(
                     said += (b" {%d}\r\n" % (stop - start), whole[start:stop])
                 case Extent(start, stop):
                     said.append(b" {%d}\r\n" % (stop - start))
-                    await _send(session, b"".join(said))
-                    said.clear()
+                    octets_sent(sum(map(len, said)))
+                    await session.send_pieces(said)
+                    said = []
                     await _stream(session, row, start, stop)
-            if sum(map(len, said)) > FLUSH:
-                await _send(session, b"".join(said))
-                said.clear()
+            if len(said) > PIECES:
+                octets_sent(sum(map(len, said)))
+                await session.send_pieces(said)
+                said = []
         said.append(b")\r\n")
-        await _send(session, b"".join(said))
+        octets_sent(sum(map(len, said)))
+        await session.send_pieces(said)
 
 
 async def _at_hand(session: Session, located: Located, row: Summary, whole: bytes | None) -> Located:

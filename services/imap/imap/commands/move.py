@@ -12,6 +12,7 @@ async def move(session: Session, request: Move) -> Reply:
     uids = uids_of(session, request.targets, request.by_uid)
     target = await open_target(session, request.mailbox)
     moved = await session.backend.messages.move(selected.account.account_id, selected.mailbox_id, uids, target.mailbox_id)
+    session.expunged = bool(moved.pairs)  # RFC 6851 §4.4
     if moved.pairs:
         # RFC 6851 §4.3: COPYUID comes untagged, before the EXPUNGE responses.
         await session.send(ok("moved", copy_uid(moved)).render())

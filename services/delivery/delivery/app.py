@@ -6,11 +6,12 @@ from contextlib import asynccontextmanager
 
 from delivery.attempt import Courier
 from delivery.metrics import Metrics
-from delivery.mx import DnsQuestions, Router
+from delivery.mta_sts import Policies, PolicyHosts
+from delivery.mx import DnsQuestions, Router, address_rule
 from delivery.reports import Reporter
+from delivery.secured import Contexts, Opener, opportunistic_tls, verified_tls
 from delivery.settings import DeliverySettings
 from delivery.sign import Signer
-from delivery.transport import opportunistic_tls
 from delivery.worker import Worker
 from mailstead.events import QUEUE_SUBJECT
 from mailstead.model.failure import Refused
@@ -35,14 +36,27 @@ async def delivery(settings: DeliverySettings, runtime: Runtime) -> AsyncIterato
     ):
         queue = Queue(database, bus.publish)
         signer = Signer(database, metrics)
+        questions = _questions(settings)
+        verified = verified_tls(str(settings.delivery_tls_authorities) if settings.delivery_tls_authorities else None)
+        policies = Policies(
+            questions,
+            PolicyHosts(
+                questions, settings.delivery_mta_sts_port, verified, address_rule(settings.delivery_allow_private_networks)
+            ),
+            lambda result: metrics.policy_fetches.labels(result).inc(),
+        )
         courier = Courier(
             database,
             signer,
-            _router(settings),
-            name=settings.hostname,
-            timeouts=settings.timeouts,
+            _router(settings, questions),
+            Opener(
+                settings.hostname,
+                settings.timeouts,
+                Contexts(verified, opportunistic_tls()),
+                lambda demand, result: metrics.tls_sessions.labels(demand, result).inc(),
+            ),
+            policies if settings.delivery_mta_sts else None,
             limits=settings.limits,
-            tls=opportunistic_tls(),
         )
         worker = Worker(
             runtime.replica,
@@ -62,10 +76,11 @@ async def delivery(settings: DeliverySettings, runtime: Runtime) -> AsyncIterato
         finally:
             subscription.close()
             await worker.drain(runtime.drain_deadline - asyncio.get_running_loop().time())
+            await policies.close()
             signer.close()
 
 
-def _router(settings: DeliverySettings) -> Router:
+def _questions(settings: DeliverySettings) -> DnsQuestions:
     questions = DnsQuestions(
         settings.delivery_dns_servers,
         settings.delivery_dns_port,
@@ -74,6 +89,10 @@ def _router(settings: DeliverySettings) -> Router:
     )
     if not questions.servers:  # a machine without a network may still run the rest of the system
         log.warning("no DNS resolver is known, mail for other hosts waits; set MAILSTEAD_DELIVERY_DNS_SERVERS")
+    return questions
+
+
+def _router(settings: DeliverySettings, questions: DnsQuestions) -> Router:
     return Router(
         questions,
         own_names=frozenset({settings.hostname.lower()}),

@@ -1,16 +1,18 @@
 """One try at what one lease holds: find the hosts, talk to them in order, and say of each recipient what came of it."""
 
-import ssl
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from delivery.commands import Envelope, EnvelopeRecipient, unsendable
+from delivery.mta_sts import Policies
 from delivery.mx import Router
 from delivery.outcome import Fate, Verdict, deferred, failed, of_reason, verdicts
-from delivery.route import Endpoint, Unroutable
+from delivery.route import Endpoint, Unroutable, is_literal
+from delivery.secured import Opener
 from delivery.sign import Signer
-from delivery.transport import Content, HostUnavailable, Session, Timeouts, open_session
+from delivery.tls_policy import Barred, NoPolicy, PolicyUnknown, Published, demand_of
+from delivery.transport import Content, HostUnavailable, Session
 from mailstead.model.failure import Refused
 from mailstead.ops.logging import get_logger
 from mailstead.store import content
@@ -59,56 +61,66 @@ class Courier:
         database: Database,
         signer: Signer,
         router: Router,
+        opener: Opener,
+        policies: Policies | None,
         *,
-        name: str,
-        timeouts: Timeouts,
         limits: Limits,
-        tls: ssl.SSLContext,
     ) -> None:
+        """Without `policies`, MTA-STS is not asked for."""
         self._database = database
         self._signer = signer
         self._router = router
-        self.name = name
-        self._timeouts = timeouts
+        self._opener = opener
+        self._policies = policies
+        self.name = opener.name
         self._limits = limits
-        self._tls = tls
 
     async def attempt(self, leased: Leased, tried: Tried) -> None:
         """Try; afterwards `tried` has a verdict for each recipient.
 
         Raises nothing for what DNS, a host or the database does to it; cancelled, it ends its connection.
         """
-        if leased.require_tls:
-            # Rather a report than a way that is not known to be safe (RFC 8689 §4.2.1, §5): here no host proves who it is.
-            tried.host = leased.domain
-            tried.decide(leased.recipients, failed("5.7.30", "REQUIRETLS support required"))
-            return
         route = await self._router.find(leased.domain)
         if isinstance(route, Unroutable):
             tried.host = leased.domain
             tried.decide(leased.recipients, of_reason(route.status, route.reason))
             return
+        published = await self._published(leased.domain)
+        if leased.require_tls and isinstance(published, PolicyUnknown):
+            tried.host = leased.domain
+            tried.decide(leased.recipients, deferred("4.7.5", f"REQUIRETLS needs the MTA-STS policy: {published.reason}"))
+            return
         try:
             message = await self._open_message(leased)
-            await self._try_endpoints(leased, route, message, tried)
+            await self._try_endpoints(leased, route, published, message, tried)
         except Refused as refused:  # our database, not their host (D5)
             log.warning("content cannot be read", reason=str(refused))
             tried.decide(
                 tried.undecided(leased.recipients), deferred("4.3.0", "the message could not be read; it is tried again")
             )
 
-    async def _try_endpoints(self, leased: Leased, route: Sequence[Endpoint], message: "_Message", tried: Tried) -> None:
+    async def _published(self, domain: str) -> Published:
+        """What the domain says of its hosts; where the operator names the host, the domain is not asked."""
+        if self._policies is None or self._router.fixed or is_literal(domain):
+            return NoPolicy()
+        return await self._policies.of(domain)
+
+    async def _try_endpoints(
+        self, leased: Leased, route: Sequence[Endpoint], published: Published, message: "_Message", tried: Tried
+    ) -> None:
         sessions = 0
-        last = deferred("4.4.1", "no host could be reached")
+        last: Verdict | None = None
         settled: dict[int, Verdict] = {}
         for endpoint in islice(route, self._limits.connections):
             if not sessions:
                 tried.host, tried.address = endpoint.host, endpoint.address
             try:
-                session = await self._open(endpoint)
+                session = await self._open(leased, endpoint, published)
             except HostUnavailable as unavailable:
                 log.info("host unavailable", host=endpoint.host, address=endpoint.address, reason=unavailable.reason)
-                last = _unavailable(unavailable, endpoint.host)
+                verdict = _unavailable(unavailable, endpoint.host, require_tls=leased.require_tls)
+                if last is None or verdict.fate is Fate.DEFERRED:  # one host that may yet take it keeps the failure temporary
+                    last = verdict
                 continue
             sessions += 1
             tried.host, tried.address, tried.tls = endpoint.host, endpoint.address, session.tls
@@ -124,7 +136,9 @@ class Courier:
                 break
             settled = {r.number: tried.verdicts.pop(r.number) for r in again}
         for recipient in tried.undecided(leased.recipients):
-            tried.verdicts[recipient.number] = settled.get(recipient.number, last)
+            tried.verdicts[recipient.number] = settled.get(
+                recipient.number, last or deferred("4.4.1", "no host could be reached")
+            )
 
     async def _open_message(self, leased: Leased) -> "_Message":
         """Read and signed; a body that is small stays at hand. Raises Refused."""
@@ -136,15 +150,13 @@ class Courier:
         message = _Message(self._database, header, body, leased, not header.isascii() and _is_utf8(header))
         return replace(message, header=await self._signer.fields(leased, header, message.body_octets()) + header)
 
-    async def _open(self, endpoint: Endpoint) -> Session:
-        """With TLS where it is offered; where the handshake fails, once more without: opportunistic means that (RFC 7435)."""
-        try:
-            return await open_session(endpoint, self.name, self._timeouts, self._tls)
-        except HostUnavailable as unavailable:
-            if not unavailable.in_tls:
-                raise
-            log.info("TLS failed, going on without", host=endpoint.host, reason=unavailable.reason)
-            return await open_session(endpoint, self.name, self._timeouts, None)
+    async def _open(self, leased: Leased, endpoint: Endpoint, published: Published) -> Session:
+        """As safe as the domain and the sender demand. Raises HostUnavailable."""
+        fixed = self._router.fixed
+        demand = demand_of(endpoint.host, published, require_tls=leased.require_tls, named_by_operator=fixed)
+        if isinstance(demand, Barred):
+            raise HostUnavailable(demand.reason, insecure=True)
+        return await self._opener.open(endpoint, demand)
 
     async def _converse(self, session: Session, leased: Leased, message: "_Message", tried: Tried) -> None:
         """Offer the undecided recipients, in transactions of bounded size."""
@@ -186,6 +198,7 @@ class _Message:
             utf8_header=self.utf8_header,
             envelope_id=leased.envelope_id,
             return_full=True if leased.return_full else None,
+            require_tls=leased.require_tls,
         )
 
     async def _octets(self) -> AsyncIterator[bytes]:
@@ -213,8 +226,10 @@ def _is_utf8(octets: bytes) -> bool:
     return True
 
 
-def _unavailable(unavailable: HostUnavailable, host: str) -> Verdict:
+def _unavailable(unavailable: HostUnavailable, host: str, *, require_tls: bool) -> Verdict:
     """A host that does not talk to us at all is no verdict on a recipient: temporary, whatever it says (as a 554 greeting)."""
+    if unavailable.insecure:  # RFC 8689 §4.2.1 wants a report at once; a policy's failures wait for its operator (RFC 8461 §5)
+        return failed("5.7.30", unavailable.reason) if require_tls else deferred("4.7.5", unavailable.reason)
     if unavailable.reply is None:
         return deferred("4.4.1", unavailable.reason)
     status = unavailable.reply.status

@@ -27,6 +27,7 @@ class Envelope:
     utf8_header: bool = False  # the header section holds UTF-8 (RFC 6532)
     envelope_id: str | None = None
     return_full: bool | None = None  # RET; None: not asked
+    require_tls: bool = False  # REQUIRETLS (RFC 8689)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,8 @@ def mail_command(envelope: Envelope, offers: Capabilities) -> bytes:
         parameters.append("BODY=8BITMIME")
     if "SMTPUTF8" in offers and _wants_utf8(envelope):
         parameters.append("SMTPUTF8")
+    if "REQUIRETLS" in offers and envelope.require_tls:
+        parameters.append("REQUIRETLS")
     if "DSN" in offers:
         if envelope.return_full is not None:
             parameters.append("RET=FULL" if envelope.return_full else "RET=HDRS")

@@ -21,6 +21,8 @@ class Metrics:
     leases_lost: Counter
     reports: Counter
     signed: Counter
+    tls_sessions: Counter
+    policy_fetches: Counter
     queued: Gauge
     oldest_due: Gauge
 
@@ -61,6 +63,18 @@ class Metrics:
                 "mailstead_delivery_signed",
                 "Signatures made, by algorithm; an attempt with two keys makes two",
                 ["algorithm"],
+                registry=registry,
+            ),
+            tls_sessions=Counter(
+                "mailstead_delivery_tls_sessions",
+                "Sessions under a policy, by demand (sts-enforce, sts-testing, requiretls) and result as RFC 8460 names it",
+                ["demand", "result"],
+                registry=registry,
+            ),
+            policy_fetches=Counter(
+                "mailstead_delivery_mta_sts_fetches",
+                "MTA-STS policies asked for, by result as RFC 8460 names it",
+                ["result"],
                 registry=registry,
             ),
             queued=Gauge(

@@ -25,7 +25,7 @@ from delivery.route import (
     is_address,
     literal,
 )
-from mailstead.model.dns import NoRecords, NoSuchName, Trouble
+from mailstead.model.dns import Answer, Kind, NoRecords, NoSuchName, Question, Trouble
 from mailstead.ops.dns import Found, Resolver
 
 
@@ -60,6 +60,10 @@ class DnsQuestions:
             return troubles[0]
         return next((a for a in answers if isinstance(a, NoRecords | NoSuchName)), NoRecords())
 
+    async def texts(self, name: str) -> Answer:
+        """The TXT records of a name."""
+        return await self._resolver.ask(Question(name, Kind.TXT))
+
     async def _ask(self, name: str, kind: dns.rdatatype.RdataType) -> Found:
         try:
             absolute = dns.name.from_unicode(name, dns.name.root)
@@ -82,9 +86,10 @@ class Router:
     ) -> None:
         self._questions = questions
         self._own_names = own_names
+        self.fixed = smart_host is not None  # every message goes to the operator's host
         self._port = port
         self._smart_host = smart_host
-        self._forbidden: Callable[[str], str | None] = _nothing_forbidden if allow_private else guard.forbidden
+        self._forbidden = address_rule(allow_private)
 
     async def find(self, domain: str) -> tuple[Endpoint, ...] | Unroutable:
         """The addresses to try, best first; or why there is none."""
@@ -109,6 +114,11 @@ class Router:
         answers = [(smart_host.host, await self._questions.addresses(smart_host.host))]
         found = endpoints_of(smart_host.host, answers, smart_host.port, _nothing_forbidden, random.shuffle)
         return Unroutable("4.4.3", found.reason) if isinstance(found, Unroutable) else found
+
+
+def address_rule(allow_private: bool) -> Callable[[str], str | None]:
+    """What says why an address from strangers' DNS records must not be connected to; None when it may."""
+    return _nothing_forbidden if allow_private else guard.forbidden
 
 
 def _nothing_forbidden(_address: str) -> None:

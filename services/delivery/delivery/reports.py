@@ -41,7 +41,8 @@ class Reporter:
         if recipient is None and await self._directory.local_domain(sender.domain):
             return Way.NOBODY, None
         source = leased.source
-        whole = report.failed and leased.return_full and source.size <= MAX_RETURNED  # RFC 3461 §4.3
+        # RFC 3461 §4.3; what required TLS is not returned whole, and its report requires TLS too (RFC 8689 §5).
+        whole = report.failed and leased.return_full and not leased.require_tls and source.size <= MAX_RETURNED
         wanted = source.size if whole else source.body_start
         original = b"".join([piece async for piece in content.read(self._database, source, 0, wanted)])
         octets = render_dsn(report, original, whole=whole, message_id=f"{new_id().hex}@{self._hostname}", now=now)
@@ -51,4 +52,5 @@ class Reporter:
             return Way.LOCAL, Delivery(new_trace_id(), parsed, copies=(copy,))
         # A report is sent with a null sender and asks for none about itself (RFC 3461 §5.2.2, RFC 5321 §6.1).
         to = OutgoingRecipient(report.sender, frozenset({Notify.NEVER}))
-        return Way.REMOTE, Delivery(new_trace_id(), parsed, queued=(Outgoing(leased.tenant_id, None, "", (to,)),))
+        outgoing = Outgoing(leased.tenant_id, None, "", (to,), require_tls=leased.require_tls)
+        return Way.REMOTE, Delivery(new_trace_id(), parsed, queued=(outgoing,))

@@ -69,7 +69,7 @@ class SmartHost:
 
 def literal(domain: str) -> str | Unroutable | None:
     """The address that an address literal stands for (RFC 5321 §4.1.3); None when the domain is a name."""
-    if not domain.startswith("["):
+    if not is_literal(domain):
         return None
     text = domain[1:-1]
     try:
@@ -80,6 +80,11 @@ def literal(domain: str) -> str | Unroutable | None:
         return str(IPv4Address(text))
     except ValueError:
         return Unroutable("5.1.2", f"{domain} is not an address literal")
+
+
+def is_literal(domain: str) -> bool:
+    """Whether an address's domain is an address literal, well-formed or not."""
+    return domain.startswith("[")
 
 
 def is_address(host: str) -> bool:

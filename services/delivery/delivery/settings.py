@@ -4,7 +4,7 @@ from datetime import timedelta
 from ipaddress import ip_address
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field, field_validator
+from pydantic import BeforeValidator, Field, FilePath, field_validator
 from pydantic_settings import NoDecode
 
 from delivery.attempt import Limits
@@ -51,6 +51,12 @@ class DeliverySettings(ServiceSettings):
     )
     delivery_dns_port: int = Field(default=53, ge=1, le=65535, description="Port of those resolvers")
     delivery_dns_seconds: float = _seconds(20, "Longest time for looking up one name")
+
+    delivery_mta_sts: bool = Field(default=True, description="Ask domains for MTA-STS policies, and keep to them")
+    delivery_mta_sts_port: Port = Field(default=443, description="TCP port of the hosts that serve these policies")
+    delivery_tls_authorities: FilePath | None = Field(
+        default=None, description="PEM file of the authorities that may vouch for mail and policy hosts; none: the system's"
+    )
 
     delivery_in_flight: int = Field(default=100, ge=1, le=10_000, description="Attempts that this replica has under way at most")
     delivery_per_domain: int = Field(default=10, ge=1, le=10_000, description="Of those, attempts to one domain")

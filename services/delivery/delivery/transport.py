@@ -53,13 +53,21 @@ class Timeouts:
 
 
 class HostUnavailable(Exception):
-    """No session came about: the next address is to be tried. `reply` is the host's, where it said something."""
+    """No session came about: the next address is to be tried. `reply` is the host's, where it said something.
 
-    def __init__(self, reason: str, *, reply: Reply | None = None, in_tls: bool = False) -> None:
+    `in_tls`: the TLS handshake failed; `tls_result` says how, as reports name it (RFC 8460 §4.3). `insecure`: the host does not
+    prove what is demanded of it, and asking it again would not help before its operator has acted.
+    """
+
+    def __init__(
+        self, reason: str, *, reply: Reply | None = None, in_tls: bool = False, insecure: bool = False, tls_result: str = ""
+    ) -> None:
         super().__init__(reason)
         self.reason = reason
         self.reply = reply
         self.in_tls = in_tls
+        self.insecure = insecure
+        self.tls_result = tls_result
 
 
 class Session:
@@ -149,7 +157,12 @@ async def open_session(endpoint: Endpoint, name: str, timeouts: Timeouts, tls: s
         connection.abort()
         in_tls = client.stage is Stage.HANDSHAKE
         reason = f"{where(endpoint)}: {explain(error)}{' in the TLS handshake' if in_tls else ''}"
-        raise HostUnavailable(reason, in_tls=in_tls) from error
+        raise HostUnavailable(
+            reason,
+            in_tls=in_tls,
+            insecure=in_tls and isinstance(error, ssl.SSLError),
+            tls_result=_tls_result(error) if in_tls else "",
+        ) from error
     except BaseException:
         connection.abort()
         raise
@@ -203,24 +216,29 @@ def where(endpoint: Endpoint) -> str:
     return f"{endpoint.host} [{endpoint.address}]:{endpoint.port}"
 
 
+def _tls_result(error: BaseException) -> str:
+    """RFC 8460 §4.3.1; the numbers are OpenSSL's X509_V_ERR_…."""
+    if not isinstance(error, ssl.SSLCertVerificationError):
+        return "validation-failure"
+    match error.verify_code:
+        case 10:
+            return "certificate-expired"
+        case 62 | 64:
+            return "certificate-host-mismatch"
+        case 18 | 19 | 20 | 21:
+            return "certificate-not-trusted"
+        case _:
+            return "validation-failure"
+
+
 def explain(error: BaseException) -> str:
     """A network error in words for people."""
     if isinstance(error, TimeoutError):
         return "timed out"
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"certificate not accepted: {error.verify_message}"
     if isinstance(error, ssl.SSLError):
         return f"TLS failed ({error.reason or type(error).__name__})"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror.lower()
     return str(error) or type(error).__name__
-
-
-def opportunistic_tls() -> ssl.SSLContext:
-    """Encryption with whoever answers: no certificate is verified, for without a policy the alternative is plain text (RFC 7435).
-
-    A host that knows nothing newer than TLS 1.1 gets plain text, as one that knows no TLS at all.
-    """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    return context

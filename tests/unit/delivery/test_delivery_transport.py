@@ -10,7 +10,8 @@ import pytest
 from delivery.commands import Envelope, EnvelopeRecipient
 from delivery.outcome import Fate, Result, Verdict, verdicts
 from delivery.route import Endpoint
-from delivery.transport import HostUnavailable, Session, Timeouts, open_session, opportunistic_tls
+from delivery.secured import opportunistic_tls
+from delivery.transport import HostUnavailable, Session, Timeouts, open_session
 from kit.certificates import TestAuthority
 from kit.ports import free_port
 from kit.smtp_host import SmtpHost, smtp_host

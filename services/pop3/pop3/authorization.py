@@ -108,7 +108,7 @@ async def _log_in(session: Session, proof: Awaitable[AuthenticatedAccount]) -> N
     session.hold = opened.hold
     peer = session.connection.peer_host
     session.live = session.backend.authenticator.live.add(opened.account, session.revoke, "pop3", peer)
-    session.move(Event.OPENED, replace(opened.transaction, utf8=_utf8(session)))
+    session.move(Event.OPENED, replace(opened.transaction, utf8=_utf8(session) or not session.backend.settings.pop3_strict_utf8))
     drop = opened.transaction.drop
     log.info("logged in", account=opened.transaction.address, messages=drop.count, tls=session.connection.tls)
     await session.send(Reply(True, f"maildrop has {drop.count} messages ({drop.octets} octets)").render())

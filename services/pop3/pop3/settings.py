@@ -36,6 +36,11 @@ class Pop3Settings(ServiceSettings, LoginSettings):
         ge=1,
         description="Days after which mail is deleted at QUIT though the client left it on the server (EXPIRE); unset: never",
     )
+    pop3_strict_utf8: bool = Field(
+        default=False,
+        description="Whether mail that came by SMTPUTF8 is refused to clients without UTF8 mode, as RFC 6856 has it. Most know "
+        "no such mode, and stop fetching at a message that is refused",
+    )
     pop3_lease_seconds: float = Field(
         default=15, ge=1, le=600, description="How long a maildrop stays locked when the replica that serves it is gone"
     )

@@ -401,13 +401,17 @@ async def test_the_role_of_this_service_is_enough_and_little(alice: Account, dat
 
 
 async def test_an_internationalized_message_wants_utf8(alice: Account, replica: StartReplica) -> None:
-    """RFC 6856 §5: -ERR [UTF8] for that message alone; in UTF-8 mode it comes as it is."""
+    """RFC 6856 §5, where that is asked for: -ERR [UTF8] for that message alone; in UTF-8 mode it comes as it is."""
     prefix = b"Received: from x by mail.test with UTF8SMTPS id 1;\r\n\tMon, 23 Nov 2026 10:00:00 +0000\r\n"
     message = "From: büro@exämple.test\r\nSubject: é\r\n\r\nHi\r\n".encode()
     large = message + (b"x" * 76 + b"\r\n") * 15_000
     await alice.fill([message, large], prefix)
     await alice.fill([message])  # no SMTPUTF8: a header with octets beyond ASCII is nothing new
-    async with replica() as server:
+    async with replica() as lenient, connected(lenient, alice) as client:
+        assert (await client.ask("RETR 1")).startswith("+OK")
+        assert await client.content() == prefix + message
+        assert await client.ask("QUIT") == "+OK bye"
+    async with replica(pop3_strict_utf8=True) as server:
         async with connected(server, alice) as client:
             for command in ("RETR 1", "TOP 1 0", "RETR 2"):
                 assert (await client.ask(command)).startswith("-ERR [UTF8] ")

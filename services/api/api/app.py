@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 
 from api import openapi
 from api.deps import Backend
+from api.dns_records import Hosts
 from api.errors import on_http, on_invalid, on_refused, on_unexpected
 from api.metrics import ApiMetrics, CanaryMetrics
 from api.middleware import Outermost
@@ -23,6 +24,7 @@ from mailstead.bus import Bus
 from mailstead.model.failure import Refused
 from mailstead.ops.authentication import Authenticator, service_authenticator
 from mailstead.ops.database import service_database
+from mailstead.ops.dns import Resolver
 from mailstead.ops.events import service_bus
 from mailstead.ops.lifecycle import Runtime
 from mailstead.store.account_import import AccountImport
@@ -83,8 +85,20 @@ def routes() -> FastAPI:
     return app
 
 
+def hosts_of(settings: ApiSettings) -> Hosts:
+    """As the deployer says, or all of them this host."""
+    mail = settings.api_mail_host or settings.hostname
+    return Hosts(mail, settings.api_web_host or mail, settings.api_mta_sts_mode)
+
+
 def backend_over(
-    db: Database, bus: Bus, passwords: Passwords, authenticator: Authenticator, settings: ApiSettings, canary: CanaryMetrics
+    db: Database,
+    bus: Bus,
+    passwords: Passwords,
+    authenticator: Authenticator,
+    resolver: Resolver,
+    settings: ApiSettings,
+    canary: CanaryMetrics,
 ) -> Backend:
     """What requests share, over one database."""
     return Backend(
@@ -106,6 +120,8 @@ def backend_over(
         max_import_rows=settings.api_max_import_rows,
         aliases=Aliases(db),
         signing_keys=SigningKeys(db),
+        hosts=hosts_of(settings),
+        resolver=resolver,
         queue=QueueView(db),
         passwords=passwords,
         app_passwords=AppPasswords(db),
@@ -125,7 +141,10 @@ async def api(settings: ApiSettings, runtime: Runtime) -> AsyncIterator[None]:
         passwords = Passwords()
         stack.callback(passwords.close)
         authenticator = await stack.enter_async_context(service_authenticator(settings, runtime, db, bus))
-        app = create_app(backend_over(db, bus, passwords, authenticator, settings, CanaryMetrics.register(runtime.registry)))
+        resolver = Resolver(settings.dns_servers, settings.dns_port, seconds=settings.dns_seconds)
+        stack.push_async_callback(resolver.close)
+        canary = CanaryMetrics.register(runtime.registry)
+        app = create_app(backend_over(db, bus, passwords, authenticator, resolver, settings, canary))
         bodies = {account_imports.PATH: settings.api_max_import}
         guarded = Outermost(app, ApiMetrics.register(runtime.registry), settings.api_max_body, bodies)
         await stack.enter_async_context(serve_http(guarded, settings, runtime))

@@ -14,6 +14,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer, SecurityS
 
 from api.auditing import READS, begin
 from api.callers import Caller, caller_signed_in, require_reach
+from api.dns_records import Hosts
 from api.metrics import CanaryMetrics
 from api.rate_limit import RateLimit
 from api.schemas.common import MAX_ID
@@ -22,6 +23,7 @@ from mailstead.bus import Bus
 from mailstead.model.api_key import MAX_KEY, TOKEN_PREFIX, fingerprint
 from mailstead.model.failure import Failure, Refused
 from mailstead.ops.authentication import Authenticator
+from mailstead.ops.dns import Resolver
 from mailstead.ops.logging import get_logger
 from mailstead.store.account_import import AccountImport
 from mailstead.store.account_view import AccountView
@@ -69,6 +71,8 @@ class Backend:
     max_import_rows: int
     aliases: Aliases
     signing_keys: SigningKeys
+    hosts: Hosts
+    resolver: Resolver
     queue: QueueView
     passwords: Passwords
     app_passwords: AppPasswords

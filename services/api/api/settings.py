@@ -1,11 +1,13 @@
 """What the environment tells this service beyond what it tells all of them."""
 
+from typing import Literal
+
 from pydantic import Field
 
-from mailstead.ops.settings import LoginSettings, Port, ServiceSettings, SieveSettings
+from mailstead.ops.settings import DnsSettings, LoginSettings, Port, ServiceSettings, SieveSettings
 
 
-class ApiSettings(ServiceSettings, LoginSettings, SieveSettings):
+class ApiSettings(ServiceSettings, LoginSettings, DnsSettings, SieveSettings):
     """`MAILSTEAD_API_PORT` and so on; see `ServiceSettings` for the rest."""
 
     api_port: Port = Field(default=8080, description="Port for HTTP; 0 picks a free one")
@@ -18,6 +20,16 @@ class ApiSettings(ServiceSettings, LoginSettings, SieveSettings):
         default=2, ge=0, le=4, description="How hard a password must be to guess that somebody sets, from 0 (anything) to 4"
     )
     api_sign_in_hours: float = Field(default=12, gt=0, le=720, description="How long who signs in stays signed in, in hours")
+    api_mail_host: str | None = Field(
+        default=None,
+        description="Name by which the world reaches mail here, for DNS records and clients; unset: this host's",
+    )
+    api_web_host: str | None = Field(
+        default=None, description="Name by which the world reaches this API, for autoconfig and MTA-STS; unset: that of mail"
+    )
+    api_mta_sts_mode: Literal["none", "testing", "enforce"] = Field(
+        default="testing", description="Mode of the MTA-STS policy that domains serve (RFC 8461)"
+    )
     api_rate_per_second: float = Field(
         default=100, ge=0, description="Requests that a caller may send each second on average, over all replicas; 0: no limit"
     )

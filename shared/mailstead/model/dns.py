@@ -14,6 +14,8 @@ class Kind(Enum):
     MX = "MX"
     TXT = "TXT"
     PTR = "PTR"
+    CNAME = "CNAME"
+    SRV = "SRV"
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from kit.postgres import DatabaseUrls
 from mailstead.bus import open_bus
 from mailstead.model.api_key import fingerprint, new_key
 from mailstead.ops.authentication import Authenticator
+from mailstead.ops.dns import Resolver
 from mailstead.ops.lifecycle import Runtime
 from mailstead.store.api_keys import ApiKeys
 from mailstead.store.engine import open_database
@@ -44,7 +45,8 @@ async def backend(database_urls: DatabaseUrls) -> AsyncIterator[Backend]:
     async with open_database(database_urls.api) as db, open_bus(None, name="test") as bus:
         passwords = Passwords()
         authenticator = Authenticator(db, settings, CollectorRegistry())
-        yield backend_over(db, bus, passwords, authenticator, settings, CanaryMetrics.register(CollectorRegistry()))
+        resolver = Resolver(("127.0.0.1",), 9, seconds=0.2)
+        yield backend_over(db, bus, passwords, authenticator, resolver, settings, CanaryMetrics.register(CollectorRegistry()))
         passwords.close()
         authenticator.close()
 

@@ -68,6 +68,8 @@ ROUTES: dict[tuple[str, str], Scope | None] = {
     ("POST", "/v1/sign-ins"): None,
     ("GET", "/v1/sign-ins/current"): None,
     ("DELETE", "/v1/sign-ins/current"): None,
+    ("GET", "/v1/domains/{domain}/dns"): Scope.DOMAINS_READ,
+    ("GET", "/v1/accounts/{account_id}/mobileconfig"): Scope.ACCOUNTS_READ,
     ("GET", "/v1/audit-log"): Scope.AUDIT_READ,
     ("GET", "/v1/aliases"): Scope.ALIASES_READ,
     ("POST", "/v1/aliases"): Scope.ALIASES_WRITE,

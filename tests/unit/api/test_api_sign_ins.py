@@ -18,7 +18,18 @@ from unit.api.test_api_scopes import ROUTES
 Client = httpx.AsyncClient
 WithScopes = Callable[..., Awaitable[Client]]
 WHO = {"address": "alice@a.test", "password": "correct horse"}
-OWNED = {"app-passwords", "sieve-scripts", "usage", "sessions", "last-logins", "identities", "vacation", "password", "totp"}
+OWNED = {
+    "mobileconfig",
+    "app-passwords",
+    "sieve-scripts",
+    "usage",
+    "sessions",
+    "last-logins",
+    "identities",
+    "vacation",
+    "password",
+    "totp",
+}
 
 
 @pytest.fixture

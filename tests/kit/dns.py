@@ -26,6 +26,8 @@ from kit.waiting import eventually_now
 KNOTD = shutil.which("knotd", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin")
 KNOTC = shutil.which("knotc", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin")
 
+SERIALS = 1000  # between two states of the zone: signing takes numbers of its own
+
 _CONFIGURATION = """
 server:
     rundir: "{folder}/run"
@@ -49,6 +51,7 @@ template:
 zone:
   - domain: test.
     file: test.zone
+    dnssec-signing: {signed}
   - domain: broken.
     file: there-is-none.zone
 """
@@ -59,7 +62,7 @@ class DnsServer:
 
     host = "127.0.0.1"
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, signed: bool = False) -> None:
         if KNOTD is None or KNOTC is None:
             pytest.skip("no DNS server: knotd and knotc are not installed (Debian: apt-get install knot)")
         self.port = free_port()
@@ -68,7 +71,7 @@ class DnsServer:
         self._serial = 0
         for name in ("run", "db"):
             (folder / name).mkdir()
-        self._configuration.write_text(_CONFIGURATION.format(folder=folder, port=self.port))
+        self._configuration.write_text(_CONFIGURATION.format(folder=folder, port=self.port, signed="on" if signed else "off"))
         self._process: subprocess.Popen[bytes] | None = None
         self._write(())
 
@@ -92,14 +95,14 @@ class DnsServer:
 
     def _write(self, lines: tuple[str, ...]) -> None:
         self._serial += 1
-        head = ("$ORIGIN test.", "$TTL 1", f"@ SOA ns.test. hostmaster.test. {self._serial} 1 1 1 1", "@ NS ns.test.")
+        head = ("$ORIGIN test.", "$TTL 1", f"@ SOA ns.test. hostmaster.test. {self._serial * SERIALS} 1 1 1 1", "@ NS ns.test.")
         (self._folder / "test.zone").write_text("\n".join([*head, "ns A 127.0.0.1", *lines, ""]))
 
     def _serial_served(self) -> int | None:
         try:
             question = dns.message.make_query("test.", dns.rdatatype.SOA)
             answer = dns.query.udp(question, self.host, port=self.port, timeout=1)
-            return int(answer.answer[0][0].serial) if answer.rcode() == dns.rcode.NOERROR and answer.answer else None
+            return int(answer.answer[0][0].serial) // SERIALS if answer.rcode() == dns.rcode.NOERROR and answer.answer else None
         except (dns.exception.DNSException, OSError):
             return None
 

@@ -56,6 +56,7 @@ async def delivery(settings: DeliverySettings, runtime: Runtime) -> AsyncIterato
                 lambda demand, result: metrics.tls_sessions.labels(demand, result).inc(),
             ),
             policies if settings.delivery_mta_sts else None,
+            questions if settings.delivery_dane == "opportunistic" else None,
             limits=settings.limits,
         )
         worker = Worker(

@@ -5,14 +5,16 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from delivery.commands import Envelope, EnvelopeRecipient, unsendable
+from delivery.dane import Tlsa
 from delivery.mta_sts import Policies
-from delivery.mx import Router
+from delivery.mx import DnsQuestions, Router
 from delivery.outcome import Fate, Verdict, deferred, failed, of_reason, verdicts
 from delivery.route import Endpoint, Unroutable, is_literal
 from delivery.secured import Opener
 from delivery.sign import Signer
 from delivery.tls_policy import Barred, NoPolicy, PolicyUnknown, Published, demand_of
 from delivery.transport import Content, HostUnavailable, Session
+from mailstead.model.dns import Trouble
 from mailstead.model.failure import Refused
 from mailstead.ops.logging import get_logger
 from mailstead.store import content
@@ -63,15 +65,17 @@ class Courier:
         router: Router,
         opener: Opener,
         policies: Policies | None,
+        tlsa: DnsQuestions | None,
         *,
         limits: Limits,
     ) -> None:
-        """Without `policies`, MTA-STS is not asked for."""
+        """Without `policies`, MTA-STS is not asked for; without `tlsa`, DANE is not."""
         self._database = database
         self._signer = signer
         self._router = router
         self._opener = opener
         self._policies = policies
+        self._tlsa = tlsa
         self.name = opener.name
         self._limits = limits
 
@@ -104,6 +108,17 @@ class Courier:
         if self._policies is None or self._router.fixed or is_literal(domain):
             return NoPolicy()
         return await self._policies.of(domain)
+
+    async def _tlsa_of(self, domain: str, endpoint: Endpoint) -> tuple[Tlsa, ...]:
+        """None where DNSSEC does not vouch for the whole way from the domain. Raises HostUnavailable."""
+        if self._tlsa is None or self._router.fixed or is_literal(domain):
+            return ()
+        if not await self._tlsa.exchanges_validated(domain):  # RFC 7672 §2.2.1
+            return ()
+        found = await self._tlsa.tlsa(endpoint.host, endpoint.port)
+        if isinstance(found, Trouble):
+            raise HostUnavailable(f"the TLSA records of {endpoint.host} cannot be looked up: {found.detail}")
+        return found
 
     async def _try_endpoints(
         self, leased: Leased, route: Sequence[Endpoint], published: Published, message: "_Message", tried: Tried
@@ -153,7 +168,8 @@ class Courier:
     async def _open(self, leased: Leased, endpoint: Endpoint, published: Published) -> Session:
         """As safe as the domain and the sender demand. Raises HostUnavailable."""
         fixed = self._router.fixed
-        demand = demand_of(endpoint.host, published, require_tls=leased.require_tls, named_by_operator=fixed)
+        tlsa = await self._tlsa_of(leased.domain, endpoint)
+        demand = demand_of(endpoint.host, published, tlsa, require_tls=leased.require_tls, named_by_operator=fixed)
         if isinstance(demand, Barred):
             raise HostUnavailable(demand.reason, insecure=True)
         return await self._opener.open(endpoint, demand)

@@ -27,6 +27,15 @@ class Connection(asyncio.Protocol):
         encrypted = self._transport.get_extra_info("ssl_object") if self._transport else None
         return f"{encrypted.version()} {encrypted.cipher()[0]}" if encrypted else None
 
+    @property
+    def certificates(self) -> tuple[bytes, ...]:
+        """The chain that the other side sent, unverified: DER, its own first; empty without TLS."""
+        encrypted = self._transport.get_extra_info("ssl_object") if self._transport else None
+        if encrypted is None:
+            return ()
+        chain = encrypted._sslobj.get_unverified_chain() or ()
+        return tuple(ssl.PEM_cert_to_DER_cert(certificate.public_bytes()) for certificate in chain)
+
     async def read(self, timeout: float) -> bytes:
         """What has come, at least one octet; b"" when the other side has ended."""
         async with asyncio.timeout(timeout):

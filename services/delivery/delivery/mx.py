@@ -8,10 +8,12 @@ import dns.exception
 import dns.name
 import dns.rdatatype
 from dns.rdtypes.ANY.MX import MX
+from dns.rdtypes.ANY.TLSA import TLSA
 from dns.rdtypes.IN.A import A
 from dns.rdtypes.IN.AAAA import AAAA
 
 from delivery import guard
+from delivery.dane import Tlsa
 from delivery.route import (
     AddressAnswer,
     Addresses,
@@ -60,16 +62,38 @@ class DnsQuestions:
             return troubles[0]
         return next((a for a in answers if isinstance(a, NoRecords | NoSuchName)), NoRecords())
 
+    async def exchanges_validated(self, domain: str) -> bool:
+        """Whether DNSSEC vouches for the MX records of a domain, or for their absence."""
+        return (await self._validated(domain, dns.rdatatype.MX))[1]
+
+    async def tlsa(self, host: str, port: int) -> tuple[Tlsa, ...] | Trouble:
+        """The TLSA records of a host; none unless DNSSEC vouches for them and for its addresses (RFC 7672 §2.1, §2.2.2).
+
+        Trouble where its zone is signed and the records cannot be looked up: somebody may be hiding them (§2.1.2).
+        """
+        addresses = await asyncio.gather(*(self._validated(host, kind) for kind in self._types))
+        if not any(validated for _, validated in addresses):
+            return ()
+        found, validated = await self._validated(f"_{port}._tcp.{host}", dns.rdatatype.TLSA)
+        if isinstance(found, Trouble):
+            return found
+        if not (isinstance(found, tuple) and validated):
+            return ()
+        return tuple(Tlsa(r.usage, r.selector, r.mtype, r.cert) for r in found if isinstance(r, TLSA))
+
     async def texts(self, name: str) -> Answer:
         """The TXT records of a name."""
         return await self._resolver.ask(Question(name, Kind.TXT))
 
     async def _ask(self, name: str, kind: dns.rdatatype.RdataType) -> Found:
+        return (await self._validated(name, kind))[0]
+
+    async def _validated(self, name: str, kind: dns.rdatatype.RdataType) -> tuple[Found, bool]:
         try:
             absolute = dns.name.from_unicode(name, dns.name.root)
         except (dns.exception.DNSException, UnicodeError):  # a label too long, empty, …: such a name cannot exist
-            return NoSuchName()
-        return await self._resolver.records(absolute, kind)
+            return NoSuchName(), False
+        return await self._resolver.validated(absolute, kind)
 
 
 class Router:

@@ -3,7 +3,9 @@
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
+from delivery.dane import authenticates
 from delivery.route import Endpoint
 from delivery.tls_policy import Demand, Handshake
 from delivery.transport import HostUnavailable, Session, Timeouts, open_session, where
@@ -23,7 +25,7 @@ class Contexts:
         match way:
             case Handshake.VERIFIED:
                 return self.verified
-            case Handshake.UNVERIFIED:
+            case Handshake.UNVERIFIED | Handshake.DANE:
                 return self.unverified
             case Handshake.PLAIN:
                 return None
@@ -48,15 +50,22 @@ class Opener:
                 if not unavailable.in_tls:
                     raise
                 log.info("TLS failed", host=endpoint.host, way=way.value, reason=unavailable.reason)
-                if way is Handshake.VERIFIED:
+                if way in (Handshake.VERIFIED, Handshake.DANE):
                     self._observe(demand.label, unavailable.tls_result)
                 failed = unavailable
                 continue
-            if way is Handshake.VERIFIED:
-                self._observe(demand.label, "successful" if session.tls else "starttls-not-supported")
+            proven = way is not Handshake.DANE or authenticates(
+                demand.tlsa, session.certificates, endpoint.host, datetime.now(UTC)
+            )
+            if way in (Handshake.VERIFIED, Handshake.DANE):
+                shown = "successful" if proven else "validation-failure"
+                self._observe(demand.label, shown if session.tls else "starttls-not-supported")
             if not session.tls and not demand.plain_is_enough:
                 await session.close()
                 raise HostUnavailable(f"{where(endpoint)} does not offer STARTTLS", insecure=True)
+            if not proven:
+                await session.close()
+                raise HostUnavailable(f"{where(endpoint)} shows no certificate that its TLSA records name", insecure=True)
             if demand.require_tls and "REQUIRETLS" not in session.offers:  # RFC 8689 §4.2.1
                 await session.close()
                 raise HostUnavailable(f"{where(endpoint)} does not offer REQUIRETLS", insecure=True)

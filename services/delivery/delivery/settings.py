@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 from ipaddress import ip_address
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, FilePath, field_validator
 from pydantic_settings import NoDecode
@@ -53,6 +53,11 @@ class DeliverySettings(ServiceSettings):
     delivery_dns_seconds: float = _seconds(20, "Longest time for looking up one name")
 
     delivery_mta_sts: bool = Field(default=True, description="Ask domains for MTA-STS policies, and keep to them")
+    delivery_dane: Literal["off", "opportunistic"] = Field(
+        default="off",
+        description="opportunistic: keep to TLSA records. Needs resolvers that validate, trusted and on a trusted network, as a "
+        "resolver beside this service; others could forge what DANE is to prove",
+    )
     delivery_mta_sts_port: Port = Field(default=443, description="TCP port of the hosts that serve these policies")
     delivery_tls_authorities: FilePath | None = Field(
         default=None, description="PEM file of the authorities that may vouch for mail and policy hosts; none: the system's"

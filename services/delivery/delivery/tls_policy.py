@@ -1,10 +1,12 @@
-"""What TLS a host has to prove before it gets a message: nothing, MTA-STS (RFC 8461), REQUIRETLS (RFC 8689).
+"""What TLS a host has to prove before it gets a message: nothing, DANE (RFC 7672), MTA-STS (RFC 8461), REQUIRETLS (RFC 8689).
 
 Pure: records, policies and hosts are values. `mta_sts.py` fetches policies, `secured.py` carries out what is decided here.
 """
 
 from dataclasses import dataclass
 from enum import Enum
+
+from delivery.dane import Tlsa
 
 MAX_AGE = 31_557_600  # seconds, RFC 8461 §3.2
 MAX_POLICY = 64 * 1024  # octets, RFC 8461 §3.3
@@ -52,6 +54,7 @@ Published = StsPolicy | NoPolicy | PolicyUnknown
 class Handshake(Enum):
     """How a connection to a host may be protected."""
 
+    DANE = "dane"  # the certificate is one that the host's TLSA records name
     VERIFIED = "verified"  # the certificate is the host's, by an authority we trust
     UNVERIFIED = "unverified"  # encrypted with whoever answers
     PLAIN = "plain"
@@ -62,7 +65,8 @@ class Demand:
     """The ways to connect to a host, best first: where TLS fails in one, the next is tried. Never empty."""
 
     ways: tuple[Handshake, ...]
-    label: str = "none"  # for metrics: none, sts-enforce, sts-testing, requiretls
+    label: str = "none"  # for metrics: none, dane, sts-enforce, sts-testing, requiretls
+    tlsa: tuple[Tlsa, ...] = ()  # for Handshake.DANE
     require_tls: bool = False  # the host has to offer REQUIRETLS too (RFC 8689 §4.2.1)
 
     @property
@@ -121,16 +125,24 @@ def parse_policy(octets: bytes) -> StsPolicy:
     return StsPolicy(mode, tuple(patterns[:MAX_PATTERNS]), min(int(age), MAX_AGE))
 
 
-def demand_of(host: str, published: Published, *, require_tls: bool, named_by_operator: bool = False) -> Demand | Barred:
-    """What this host has to prove. `named_by_operator`: its name comes from our settings, and not from DNS."""
+def demand_of(
+    host: str, published: Published, tlsa: tuple[Tlsa, ...] = (), *, require_tls: bool, named_by_operator: bool = False
+) -> Demand | Barred:
+    """What this host has to prove. `tlsa`: its records, vouched for by DNSSEC as is its being a host of the domain.
+
+    `named_by_operator`: its name comes from our settings, and not from DNS.
+    """
+    if any(record.usable for record in tlsa):  # RFC 8461 §2: goes before MTA-STS
+        return Demand((Handshake.DANE,), "requiretls" if require_tls else "dane", tlsa, require_tls)
     policy = published if isinstance(published, StsPolicy) and published.mode is not Mode.NONE else None
     named = policy is not None and policy.names(host)
     if require_tls:
         if not (named or named_by_operator):  # RFC 8689 §4.2.1: nothing vouches that this is a host of the domain
-            return Barred(f"{host} is not known to be a mail host of the domain by MTA-STS")
+            return Barred(f"{host} is not known to be a mail host of the domain by DANE or MTA-STS")
         return Demand((Handshake.VERIFIED,), "requiretls", require_tls=True)
-    if policy is None:
-        return OPPORTUNISTIC
+    if policy is None or (tlsa and policy.mode is Mode.TESTING):
+        # RFC 7672 §2.2: records of which none can be used still say that there is TLS
+        return Demand((Handshake.UNVERIFIED,), "dane") if tlsa else OPPORTUNISTIC
     if policy.mode is Mode.TESTING:  # RFC 8461 §5: what would have failed is counted, and delivered all the same
         ways = (Handshake.VERIFIED,) if named else ()
         return Demand((*ways, *OPPORTUNISTIC.ways), "sts-testing")

@@ -89,6 +89,11 @@ class Session:
         return self._connection.tls
 
     @property
+    def certificates(self) -> tuple[bytes, ...]:
+        """What the host showed, unverified: DER, its own first; empty without TLS."""
+        return self._connection.certificates
+
+    @property
     def usable(self) -> bool:
         """A transaction may begin."""
         return self._client.stage is Stage.READY

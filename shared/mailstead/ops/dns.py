@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import dns.asyncresolver
 import dns.exception
+import dns.flags
 import dns.name
 import dns.rdatatype
 import dns.resolver
@@ -48,8 +49,9 @@ class Resolver:
         resolver.cache = dns.resolver.LRUCache(CACHE_ENTRIES)
         resolver.lifetime = seconds
         resolver.use_edns(0, 0, EDNS_OCTETS)
+        resolver.set_flags(dns.flags.RD | dns.flags.AD)  # RFC 6840 §5.7: say whether the answer was validated
         self._resolver = resolver
-        self._under_way: dict[tuple[dns.name.Name, dns.rdatatype.RdataType], asyncio.Task[Found]] = {}
+        self._under_way: dict[tuple[dns.name.Name, dns.rdatatype.RdataType], asyncio.Task[tuple[Found, bool]]] = {}
         self.servers = tuple(str(server) for server in resolver.nameservers)
 
     async def close(self) -> None:
@@ -62,6 +64,13 @@ class Resolver:
 
         Giving up waiting does not end it: a socket that is cancelled while it is made is never closed.
         """
+        return (await self.validated(name, kind))[0]
+
+    async def validated(self, name: dns.name.Name, kind: dns.rdatatype.RdataType) -> tuple[Found, bool]:
+        """As `records`, and whether the resolver says that DNSSEC vouches for the answer; true only of what came as an answer.
+
+        Worth as much as the way to the resolver: a trusted one, reached over a trusted network (RFC 7672 §2.1.1).
+        """
         key = (name, kind)
         task = self._under_way.get(key)
         if task is None:
@@ -69,18 +78,18 @@ class Resolver:
             task.add_done_callback(lambda _: self._under_way.pop(key, None))
         return await asyncio.shield(task)
 
-    async def _look_up(self, name: dns.name.Name, kind: dns.rdatatype.RdataType) -> Found:
+    async def _look_up(self, name: dns.name.Name, kind: dns.rdatatype.RdataType) -> tuple[Found, bool]:
         try:
             answer = await self._resolver.resolve(name, kind, raise_on_no_answer=False, search=False)
         except dns.resolver.NXDOMAIN:
-            return NoSuchName()
+            return NoSuchName(), False
         except dns.resolver.LifetimeTimeout:
-            return Trouble("no answer in time")
+            return Trouble("no answer in time"), False
         except dns.resolver.NoNameservers as error:  # SERVFAIL, REFUSED, or no server can be reached
-            return Trouble(str(error.msg or "no server answered")[:200])
+            return Trouble(str(error.msg or "no server answered")[:200]), False
         except (dns.exception.DNSException, OSError) as error:
-            return Trouble(type(error).__name__)
-        return tuple(answer.rrset) if answer.rrset else NoRecords()
+            return Trouble(type(error).__name__), False
+        return tuple(answer.rrset) if answer.rrset else NoRecords(), bool(answer.response.flags & dns.flags.AD)
 
     async def ask(self, question: Question) -> Answer:
         """One question, from the cache where it can be."""

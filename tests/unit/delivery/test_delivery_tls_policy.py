@@ -1,11 +1,13 @@
 """What a host has to prove, decided on values: MTA-STS (RFC 8461) and REQUIRETLS (RFC 8689)."""
 
 import contextlib
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from delivery.dane import Tlsa, authenticates
 from delivery.tls_policy import (
     MAX_AGE,
     OPPORTUNISTIC,
@@ -107,6 +109,34 @@ ONLY_VERIFIED = (Handshake.VERIFIED,)
 def test_what_is_demanded(published: Published, host: str, require_tls: bool, expected: Demand | type[Barred]) -> None:
     demand = demand_of(host, published, require_tls=require_tls)
     assert isinstance(demand, Barred) if expected is Barred else demand == expected
+
+
+EE = Tlsa(3, 1, 1, bytes(32))
+PKIX = Tlsa(1, 1, 1, bytes(32))
+
+
+@pytest.mark.parametrize(
+    ("tlsa", "published", "require_tls", "expected"),
+    [
+        ((EE,), NoPolicy(), False, Demand((Handshake.DANE,), "dane", (EE,))),
+        ((EE,), ENFORCE, False, Demand((Handshake.DANE,), "dane", (EE,))),  # RFC 8461 §2: DANE goes first
+        ((EE,), NoPolicy(), True, Demand((Handshake.DANE,), "requiretls", (EE,), require_tls=True)),
+        ((PKIX,), NoPolicy(), False, Demand((Handshake.UNVERIFIED,), "dane")),  # RFC 7672 §2.2: there is TLS
+        ((PKIX,), TESTING, False, Demand((Handshake.UNVERIFIED,), "dane")),
+        ((PKIX,), ENFORCE, False, Demand(ONLY_VERIFIED, "sts-enforce")),
+        ((PKIX,), NoPolicy(), True, Barred),
+    ],
+)
+def test_what_tlsa_records_demand(
+    tlsa: tuple[Tlsa, ...], published: Published, require_tls: bool, expected: Demand | type[Barred]
+) -> None:
+    demand = demand_of("mx.dest.test", published, tlsa, require_tls=require_tls)
+    assert isinstance(demand, Barred) if expected is Barred else demand == expected
+
+
+@given(st.lists(st.binary(max_size=50), max_size=3), st.binary(max_size=50), st.sampled_from([2, 3]), st.sampled_from([0, 1]))
+def test_what_is_no_certificate_is_vouched_for_by_none(chain: list[bytes], data: bytes, usage: int, selector: int) -> None:
+    assert not authenticates([Tlsa(usage, selector, 1, data)], chain, "mx.dest.test", datetime.now(UTC))
 
 
 def test_a_host_that_the_operator_named_needs_no_policy_to_vouch_for_its_name() -> None:

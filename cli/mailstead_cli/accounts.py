@@ -1,15 +1,20 @@
 """`mailstead accounts`: who has mail here."""
 
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
+from rich.progress import Progress
 
-from mailstead_cli.api_client import DEFAULT_URL, Api, ApiFailure, AsJson, Token, Url
+from mailstead_cli.api_client import DEFAULT_URL, Api, ApiFailure, AsJson, Json, Token, Url
 from mailstead_cli.output import octets_of, print_json, print_table
 
 app = typer.Typer(no_args_is_help=True, help="Who has mail here.")
 
+SENT_AT_ONCE = 5_000  # rows of one request
+SESSIONS = {"Protocol": "protocol", "From": "peer", "Since": "since", "By": "by", "Replica": "replica"}
 COLUMNS = {
     "Id": "id",
     "Address": "address",
@@ -72,13 +77,72 @@ def delete(
 ) -> None:
     """Remove an account and all its mail, for good."""
     api = Api(url, token)
+    found = _found(api, address)
+    if not yes:
+        typer.confirm(f"Delete {found['address']} and its {found['message_count']} messages for good?", abort=True)
+    api.delete(f"/v1/accounts/{found['id']}")
+    typer.echo(f"{found['address']} is deleted")
+
+
+@app.command("import")
+def import_accounts(
+    file: Annotated[Path, typer.Argument(help="CSV with a head line, or NDJSON, by its name", exists=True, dir_okay=False)],
+    token: Token,
+    url: Url = DEFAULT_URL,
+    as_json: AsJson = False,
+) -> None:
+    """Make many accounts, with passwords or their hashes. What is refused is listed; then the exit status is 1."""
+    media_type = "text/csv" if file.suffix.lower() == ".csv" else "application/x-ndjson"
+    lines = [line for line in file.read_bytes().splitlines(keepends=True) if line.strip()]
+    head = lines[:1] if media_type == "text/csv" else []
+    rows = lines[len(head) :]
+    api, results = Api(url, token), list[Json]()
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("accounts", total=len(rows))
+        for start in range(0, len(rows), SENT_AT_ONCE):
+            part = rows[start : start + SENT_AT_ONCE]
+            done = api.send("/v1/account-imports", b"".join(head + part), media_type)
+            results += [{**row, "row": row["row"] + start} for row in done["rows"]]
+            progress.update(task, advance=len(part))
+    refused = [row for row in results if row["id"] is None]
+    if as_json:
+        print_json(results)
+    else:
+        for row in refused:
+            field = f"{row['field']}: " if row["field"] else ""
+            typer.secho(f"row {row['row']} {row['address'] or ''}: {field}{row['detail']}", fg="red", err=True)
+        typer.echo(f"{len(results) - len(refused)} accounts made, {len(refused)} refused")
+    raise typer.Exit(bool(refused))
+
+
+@app.command()
+def sessions(
+    address: Address,
+    token: Token,
+    end: Annotated[bool, typer.Option("--end", help="End all of them, on every replica")] = False,
+    url: Url = DEFAULT_URL,
+    as_json: AsJson = False,
+) -> None:
+    """Who is logged in to an account now."""
+    api = Api(url, token)
+    path = f"/v1/accounts/{_found(api, address)['id']}/sessions"
+    if end:
+        api.delete(path)
+        typer.echo("all sessions end")
+        return
+    items = list(api.every(path))
+    if as_json:
+        print_json(items)
+    else:
+        print_table(SESSIONS, items)
+
+
+def _found(api: Api, address: str) -> Json:
+    """Raises ApiFailure where there is no such account."""
     wanted = address.lower()
-    found = next(
-        (item for item in api.every("/v1/accounts", domain=wanted.rpartition("@")[2]) if item["address"] == wanted), None
-    )
+    items = api.every("/v1/accounts", domain=wanted.rpartition("@")[2], address=wanted)
+    found = next((item for item in items if item["address"] == wanted), None)
     if found is None:
         raise ApiFailure(f"there is no account {address}")
-    if not yes:
-        typer.confirm(f"Delete {wanted} and its {found['message_count']} messages for good?", abort=True)
-    api.delete(f"/v1/accounts/{found['id']}")
-    typer.echo(f"{wanted} is deleted")
+    return found

@@ -8,6 +8,7 @@ import httpx
 import typer
 
 TIMEOUT = 30.0  # seconds; hashing a password may have to wait for its turn
+LONG_TIMEOUT = 600.0  # seconds; of an import whose passwords are to be hashed
 PAGE = 500  # items asked for at once
 
 Json = dict[str, Any]
@@ -42,6 +43,10 @@ class Api:
     def post(self, path: str, body: Json) -> Json:
         return self._ask("POST", path, body)
 
+    def send(self, path: str, octets: bytes, media_type: str) -> Json:
+        """A body that is no JSON."""
+        return self._ask("POST", path, octets=octets, media_type=media_type)
+
     def delete(self, path: str) -> None:
         self._ask("DELETE", path)
 
@@ -56,10 +61,15 @@ class Api:
             if cursor is None:
                 return
 
-    def _ask(self, method: str, path: str, body: Json | None = None) -> Json:
-        headers = {"Authorization": f"Bearer {self.token}"}
+    def _ask(
+        self, method: str, path: str, body: Json | None = None, *, octets: bytes | None = None, media_type: str = ""
+    ) -> Json:
+        headers = {"Authorization": f"Bearer {self.token}"} | ({"Content-Type": media_type} if media_type else {})
+        timeout = LONG_TIMEOUT if octets else TIMEOUT
         try:
-            answer = httpx.request(method, self.url.rstrip("/") + path, json=body, headers=headers, timeout=TIMEOUT)
+            answer = httpx.request(
+                method, self.url.rstrip("/") + path, json=body, content=octets, headers=headers, timeout=timeout
+            )
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise ApiFailure(f"the API at {self.url} does not answer: {error or type(error).__name__}") from error
         if answer.is_error:

@@ -9,6 +9,7 @@ from mailstead_cli.output import print_json, print_table
 
 app = typer.Typer(no_args_is_help=True, help="The domains that mail is accepted for.")
 
+RECORDS = {"State": "state", "For": "purpose", "Name": "name", "Type": "type", "Value": "value"}
 COLUMNS = {"Domain": "name", "Active": "active", "Accounts": "account_count", "Since": "created_at"}
 
 Name = Annotated[str, typer.Argument(help="The domain, as example.com", show_default=False)]
@@ -33,6 +34,17 @@ def create(name: Name, token: Token, url: Url = DEFAULT_URL, as_json: AsJson = F
         print_json(made)
     else:
         typer.echo(f"{made['name']} is a domain of this server")
+
+
+@app.command()
+def dns(name: Name, token: Token, url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
+    """The records to publish for a domain, each looked for now. Exit status 1 when one that is required is not right."""
+    page = Api(url, token).get(f"/v1/domains/{name}/dns")
+    if as_json:
+        print_json(page)
+    else:
+        print_table(RECORDS, page["records"])
+    raise typer.Exit(any(record["required"] and record["state"] != "ok" for record in page["records"]))
 
 
 @app.command()

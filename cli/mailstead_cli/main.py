@@ -2,12 +2,14 @@
 
 import typer
 
-from mailstead_cli import accounts, domains
+from mailstead_cli import accounts, domains, keys, tenants
+from mailstead_cli.audit import audit
 from mailstead_cli.check import check
+from mailstead_cli.doctor import doctor
 from mailstead_cli.restored import restored
 from mailstead_cli.up import up
 
-app = typer.Typer(name="mailstead", no_args_is_help=True, add_completion=False, help="Mail hosting: run it, and look after it.")
+app = typer.Typer(name="mailstead", no_args_is_help=True, help="Mail hosting: run it, and look after it.")
 
 
 @app.callback()
@@ -17,6 +19,10 @@ def mailstead() -> None:
 
 app.command()(up)
 app.command()(check)
+app.command()(doctor)
+app.command()(audit)
 app.command()(restored)
 app.add_typer(domains.app, name="domains")
 app.add_typer(accounts.app, name="accounts")
+app.add_typer(tenants.app, name="tenants")
+app.add_typer(keys.app, name="keys")

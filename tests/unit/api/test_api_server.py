@@ -79,3 +79,41 @@ async def test_an_api_that_is_not_there_is_one_clear_line(key: str) -> None:
     status, _, said = await run(free_port(), key, "domains", "list")
     assert status == 1
     assert said.count("\n") == 1
+
+
+async def test_commands_of_the_other_resources(served: Start, key: str, database_urls: DatabaseUrls, tmp_path: Path) -> None:
+    async with served(dns_servers="127.0.0.1", dns_port=9, dns_seconds=0.2) as port:
+        status, out, _ = await run(port, key, "tenants", "create", "one", "--json")
+        tenant = json.loads(out)["id"]
+        assert "one" in (await run(port, key, "tenants", "list"))[1]
+        status, made, _ = await run(port, key, "keys", "create", "reader", "--scope", "domains:read", "--tenant", str(tenant))
+        assert made.startswith("ms_")
+        assert "domains:read" in (await run(port, key, "keys", "list"))[1]
+        assert (await run(port, made.strip(), "domains", "list", "--json"))[1].strip() == "[]"
+        assert (await run(port, key, "domains", "create", "a.test"))[0] == 0
+        status, out, _ = await run(port, key, "domains", "dns", "a.test")
+        assert status == 1
+        assert "v=spf1 mx -all" in out
+
+        rows = tmp_path / "rows.csv"
+        crypted = "$6$saltstring$svn8UoSVapNtMuq1ukKS4tPQd8iKwSMHWjl/O817G3uBnIFNjnQJuesI68u4OTLiBFdcbYEdFCoEOfaS35inz1"
+        rows.write_text(f"address,password_hash\nalice@a.test,{crypted}\n\nbob@nowhere.test,{crypted}\n")
+        status, out, said = await run(port, key, "accounts", "import", str(rows))
+        assert (status, out.strip()) == (1, "1 accounts made, 1 refused")
+        assert said.startswith("row 2 bob@nowhere.test: address:")
+        assert (await run(port, key, "accounts", "sessions", "alice@a.test", "--end"))[0] == 0
+        assert "import_accounts" in (await run(port, key, "audit"))[1]
+
+        status, out, _ = await run(port, key, "doctor", "--database-url", database_urls.owner, "--port", "127.0.0.1:1")
+        assert status == 1
+        for line in ("well  database", "well  API", "ill   DNS of a.test: MX is unknown", "ill   port 127.0.0.1:1"):
+            assert line in out
+
+
+async def test_a_doctor_of_what_is_not_there(key: str, tmp_path: Path, authority: TestAuthority) -> None:
+    nowhere = ("--database-url", "postgresql://nobody@127.0.0.1:1/x", "--nats-url", f"nats://127.0.0.1:{free_port()}")
+    status, out, _ = await run(free_port(), key, "doctor", *nowhere, "--certificate", str(tmp_path / "none.pem"), "--json")
+    assert status == 1
+    assert [bool(finding["advice"]) for finding in json.loads(out)] == [True] * 4
+    _, out, _ = await run(free_port(), key, "doctor", *nowhere, "--certificate", str(authority.certificate), "--json")
+    assert "20" in json.loads(out)[-1]["said"]

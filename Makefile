@@ -20,6 +20,10 @@ run: .venv/synced ## Start the whole system on this machine; Ctrl-C stops it
 test: .venv/synced ## The whole test suite
 	@exec $(BIN)/pytest -n auto --dist loadgroup
 
+.PHONY: fuzz
+fuzz: .venv/synced ## Mutate the corpus of tests/fuzz for some minutes, against what parses what SMTP brings in
+	@exec $(BIN)/pytest -n auto --timeout=1200 --hypothesis-profile=fuzz tests/fuzz
+
 .PHONY: lint
 lint: .venv/synced ## Style, types and the floors of the architecture
 	$(BIN)/ruff check .

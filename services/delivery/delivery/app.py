@@ -10,6 +10,7 @@ from delivery.mta_sts import Policies, PolicyHosts
 from delivery.mx import DnsQuestions, Router, address_rule
 from delivery.reports import Reporter
 from delivery.secured import Contexts, Opener, opportunistic_tls, verified_tls
+from delivery.session_cache import SessionCache
 from delivery.settings import DeliverySettings
 from delivery.sign import Signer
 from delivery.worker import Worker
@@ -45,6 +46,7 @@ async def delivery(settings: DeliverySettings, runtime: Runtime) -> AsyncIterato
             ),
             lambda result: metrics.policy_fetches.labels(result).inc(),
         )
+        cache = SessionCache(settings.keeping)
         courier = Courier(
             database,
             signer,
@@ -53,6 +55,7 @@ async def delivery(settings: DeliverySettings, runtime: Runtime) -> AsyncIterato
                 settings.hostname,
                 settings.timeouts,
                 Contexts(verified, opportunistic_tls()),
+                cache,
                 lambda demand, result: metrics.tls_sessions.labels(demand, result).inc(),
             ),
             policies if settings.delivery_mta_sts else None,
@@ -77,6 +80,7 @@ async def delivery(settings: DeliverySettings, runtime: Runtime) -> AsyncIterato
         finally:
             subscription.close()
             await worker.drain(runtime.drain_deadline - asyncio.get_running_loop().time())
+            await cache.close()
             await policies.close()
             signer.close()
 

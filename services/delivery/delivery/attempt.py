@@ -10,10 +10,10 @@ from delivery.mta_sts import Policies
 from delivery.mx import DnsQuestions, Router
 from delivery.outcome import Fate, Verdict, deferred, failed, of_reason, verdicts
 from delivery.route import Endpoint, Unroutable, is_literal
-from delivery.secured import Opener
+from delivery.secured import Opened, Opener
 from delivery.sign import Signer
 from delivery.tls_policy import Barred, NoPolicy, PolicyUnknown, Published, demand_of
-from delivery.transport import Content, HostUnavailable, Session
+from delivery.transport import Content, HostUnavailable
 from mailstead.model.dns import Trouble
 from mailstead.model.failure import Refused
 from mailstead.ops.logging import get_logger
@@ -130,7 +130,8 @@ class Courier:
             if not sessions:
                 tried.host, tried.address = endpoint.host, endpoint.address
             try:
-                session = await self._open(leased, endpoint, published)
+                if not await self._visit(leased, endpoint, published, message, tried):
+                    await self._visit(leased, endpoint, published, message, tried, fresh=True)
             except HostUnavailable as unavailable:
                 log.info("host unavailable", host=endpoint.host, address=endpoint.address, reason=unavailable.reason)
                 verdict = _unavailable(unavailable, endpoint.host, require_tls=leased.require_tls)
@@ -138,14 +139,6 @@ class Courier:
                     last = verdict
                 continue
             sessions += 1
-            tried.host, tried.address, tried.tls = endpoint.host, endpoint.address, session.tls
-            try:
-                await self._converse(session, leased, message, tried)
-            except BaseException:
-                tried.in_doubt = session.in_doubt
-                raise
-            finally:
-                await session.close()
             again = [] if sessions >= self._limits.sessions else [r for r in leased.recipients if _elsewhere(tried, r)]
             if not again:
                 break
@@ -154,6 +147,34 @@ class Courier:
             tried.verdicts[recipient.number] = settled.get(
                 recipient.number, last or deferred("4.4.1", "no host could be reached")
             )
+
+    async def _visit(
+        self,
+        leased: Leased,
+        endpoint: Endpoint,
+        published: Published,
+        message: "_Message",
+        tried: Tried,
+        *,
+        fresh: bool = False,
+    ) -> bool:
+        """Offer the message to one host; False when a session that had been waiting turned out to be over.
+
+        Only a session that took everything waits for more: after a refusal the other side may think anew. Raises HostUnavailable.
+        """
+        opened = await self._open(leased, endpoint, published, fresh=fresh)
+        tried.host, tried.address, tried.tls = endpoint.host, endpoint.address, opened.session.tls
+        try:
+            heard = await self._converse(opened, leased, message, tried)
+        except BaseException:
+            tried.in_doubt = opened.session.in_doubt
+            await opened.session.close()
+            raise
+        if all(r.number in tried.verdicts and tried.verdicts[r.number].fate is Fate.DELIVERED for r in leased.recipients):
+            self._opener.give_back(opened)
+        else:
+            await opened.session.close()
+        return heard
 
     async def _open_message(self, leased: Leased) -> "_Message":
         """Read and signed; a body that is small stays at hand. Raises Refused."""
@@ -165,17 +186,18 @@ class Courier:
         message = _Message(self._database, header, body, leased, not header.isascii() and _is_utf8(header))
         return replace(message, header=await self._signer.fields(leased, header, message.body_octets()) + header)
 
-    async def _open(self, leased: Leased, endpoint: Endpoint, published: Published) -> Session:
+    async def _open(self, leased: Leased, endpoint: Endpoint, published: Published, *, fresh: bool) -> Opened:
         """As safe as the domain and the sender demand. Raises HostUnavailable."""
         fixed = self._router.fixed
         tlsa = await self._tlsa_of(leased.domain, endpoint)
         demand = demand_of(endpoint.host, published, tlsa, require_tls=leased.require_tls, named_by_operator=fixed)
         if isinstance(demand, Barred):
             raise HostUnavailable(demand.reason, insecure=True)
-        return await self._opener.open(endpoint, demand)
+        return await self._opener.open(endpoint, demand, fresh=fresh)
 
-    async def _converse(self, session: Session, leased: Leased, message: "_Message", tried: Tried) -> None:
-        """Offer the undecided recipients, in transactions of bounded size."""
+    async def _converse(self, opened: Opened, leased: Leased, message: "_Message", tried: Tried) -> bool:
+        """Offer the undecided recipients, in transactions of bounded size. False: nobody heard, see `_visit`."""
+        session, first = opened.session, opened.reused
         waiting = iter(tried.undecided(leased.recipients))
         while session.usable and (batch := list(islice(waiting, RECIPIENTS_PER_TRANSACTION))):
             sendable: list[QueuedRecipient] = []
@@ -188,8 +210,12 @@ class Courier:
                 continue
             host, notifies = session.endpoint.host, "DSN" in session.offers
             result = await session.transact(message.envelope(leased, sendable), message.content)
+            if first and result.unheard:
+                return False
+            first = False
             for recipient, verdict in zip(sendable, verdicts(result, host=host, notifies=notifies), strict=True):
                 tried.verdicts[recipient.number] = verdict
+        return True
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,11 @@ class Result:
     final: Reply | None
     broken: Broken | None = None
 
+    @property
+    def unheard(self) -> bool:
+        """The host ended the session before it took anything in: on one that had been waiting, that is no verdict."""
+        return self.broken is not None and (self.mail is None or self.mail.code == 421)
+
 
 def verdicts(result: Result, *, host: str, notifies: bool) -> tuple[Verdict, ...]:
     """One verdict for each recipient. `notifies`: the host offered DSN, so notifications of success are its affair."""

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from delivery.dane import authenticates
 from delivery.route import Endpoint
+from delivery.session_cache import SessionCache
 from delivery.tls_policy import Demand, Handshake
 from delivery.transport import HostUnavailable, Session, Timeouts, open_session, where
 from mailstead.ops.logging import get_logger
@@ -31,16 +32,38 @@ class Contexts:
                 return None
 
 
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A session in somebody's hands, to be given back to the `Opener` or closed. `reused`: it had been waiting."""
+
+    session: Session
+    demand: Demand
+    reused: bool = False
+
+
 class Opener:
     """Makes sessions. `observe` hears (demand, result) of each one under a policy, in the words of RFC 8460 §4.3."""
 
-    def __init__(self, name: str, timeouts: Timeouts, contexts: Contexts, observe: Callable[[str, str], None]) -> None:
+    def __init__(
+        self, name: str, timeouts: Timeouts, contexts: Contexts, cache: SessionCache, observe: Callable[[str, str], None]
+    ) -> None:
         self.name = name
         self._timeouts = timeouts
         self._contexts = contexts
+        self._cache = cache
         self._observe = observe
 
-    async def open(self, endpoint: Endpoint, demand: Demand) -> Session:
+    async def open(self, endpoint: Endpoint, demand: Demand, *, fresh: bool = False) -> Opened:
+        """One that waits, unless it has to be `fresh`, or a new one. Raises HostUnavailable."""
+        if not fresh and (waiting := self._cache.take(endpoint, demand)):
+            return Opened(waiting, demand, reused=True)
+        return Opened(await self._connect(endpoint, demand), demand)
+
+    def give_back(self, opened: Opened) -> None:
+        """For the next message, or to its end."""
+        self._cache.keep(opened.session, opened.demand)
+
+    async def _connect(self, endpoint: Endpoint, demand: Demand) -> Session:
         """Raises HostUnavailable, `insecure` where this host does not prove what is demanded."""
         failed: HostUnavailable | None = None
         for way in demand.ways:

@@ -10,6 +10,7 @@ from pydantic_settings import NoDecode
 from delivery.attempt import Limits
 from delivery.route import SmartHost
 from delivery.schedule import RetryCurve
+from delivery.session_cache import Keeping
 from delivery.settlement import Policy
 from delivery.transport import Timeouts
 from delivery.worker import Bounds
@@ -71,6 +72,12 @@ class DeliverySettings(ServiceSettings):
     delivery_connections: int = Field(default=5, ge=1, le=50, description="Addresses of a domain that one attempt tries")
     delivery_sessions: int = Field(default=2, ge=1, le=50, description="Of those, hosts that one attempt talks to")
 
+    delivery_idle_seconds: float = Field(
+        default=5, ge=0, le=300, description="How long a connection waits for the next message to the same host"
+    )
+    delivery_idle_connections: int = Field(default=200, ge=0, le=10_000, description="Connections that wait so at most")
+    delivery_transactions: int = Field(default=100, ge=1, le=10_000, description="Transactions on one connection at most")
+
     delivery_retry_first_seconds: float = _seconds(300, "Pause after the first attempt that did not succeed")
     delivery_retry_factor: float = Field(default=2.0, ge=1, le=100, description="Growth of each pause over the one before")
     delivery_retry_longest_seconds: float = _seconds(14_400, "Longest pause between two attempts")
@@ -108,6 +115,10 @@ class DeliverySettings(ServiceSettings):
     @property
     def limits(self) -> Limits:
         return Limits(self.delivery_connections, self.delivery_sessions)
+
+    @property
+    def keeping(self) -> Keeping:
+        return Keeping(self.delivery_idle_seconds, self.delivery_idle_connections, self.delivery_transactions)
 
     @property
     def policy(self) -> Policy:

@@ -78,6 +78,7 @@ class Session:
         self._connection = connection
         self._client = client
         self._timeouts = timeouts
+        self.transactions = 0  # begun so far
 
     @property
     def offers(self) -> Capabilities:
@@ -99,6 +100,11 @@ class Session:
         return self._client.stage is Stage.READY
 
     @property
+    def waiting(self) -> bool:
+        """A transaction may begin, and the host has not said or ended anything in the meantime."""
+        return self.usable and not self._connection.has_input
+
+    @property
     def in_doubt(self) -> bool:
         """The final dot has left and its reply has not come: ending here may mean that the message is sent twice."""
         return self._client.stage is Stage.FINAL
@@ -108,6 +114,7 @@ class Session:
 
         Raises ValueError for an address that cannot be sent, and what `content` raises; the connection is then of no more use.
         """
+        self.transactions += 1
         pending = self._client.begin(envelope)
         try:
             while True:

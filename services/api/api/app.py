@@ -121,6 +121,7 @@ def backend_over(
         aliases=Aliases(db),
         signing_keys=SigningKeys(db),
         hosts=hosts_of(settings),
+        verify_domains=settings.api_verify_domains,
         resolver=resolver,
         queue=QueueView(db),
         passwords=passwords,

@@ -72,6 +72,7 @@ class Backend:
     aliases: Aliases
     signing_keys: SigningKeys
     hosts: Hosts
+    verify_domains: bool
     resolver: Resolver
     queue: QueueView
     passwords: Passwords

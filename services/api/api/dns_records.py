@@ -1,6 +1,7 @@
 """What a domain publishes so that its mail works, and how what is found compares with it. Values in, values out."""
 
 import hashlib
+import hmac
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -57,6 +58,12 @@ def wanted_records(domain: str, hosts: Hosts, keys: Sequence[SigningKeyRow]) -> 
         ),
         *(Wanted("client", Kind.CNAME, f"{name}.{domain}", hosts.web) for name in ("autoconfig", "autodiscover")),
     ]
+
+
+def ownership(domain: str, tenant_id: int, secret: bytes) -> Wanted:
+    """What only who owns the domain can publish, and only for this tenant."""
+    proof = hmac.digest(secret, f"domain {tenant_id} {domain}".encode(), "sha256").hex()[:40]
+    return Wanted("ownership", Kind.TXT, f"_mailstead.{domain}", f"mailstead-domain={proof}")
 
 
 def policy(hosts: Hosts) -> str:

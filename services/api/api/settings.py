@@ -19,6 +19,10 @@ class ApiSettings(ServiceSettings, LoginSettings, DnsSettings, SieveSettings):
     api_password_strength: int = Field(
         default=2, ge=0, le=4, description="How hard a password must be to guess that somebody sets, from 0 (anything) to 4"
     )
+    api_verify_domains: bool = Field(
+        default=False,
+        description="Whether a domain that a caller of one tenant creates works only once DNS has shown that they own it",
+    )
     api_sign_in_hours: float = Field(default=12, gt=0, le=720, description="How long who signs in stays signed in, in hours")
     api_mail_host: str | None = Field(
         default=None,

@@ -66,6 +66,7 @@ _DOMAIN = (
     domains.c.scram,
     domains.c.junk_score,
     domains.c.reject_score,
+    domains.c.verified_at,
     select(func.count()).select_from(accounts).where(accounts.c.domain_id == domains.c.domain_id).scalar_subquery(),
     select(_ORIGINALS.c.name).where(_ORIGINALS.c.domain_id == domains.c.alias_of).scalar_subquery(),
 )
@@ -98,6 +99,7 @@ class DomainRow:
     scram: bool
     junk_score: float | None
     reject_score: float | None
+    verified_at: datetime | None
     accounts: int
     alias_of: str | None
 
@@ -128,7 +130,9 @@ class Provisioning:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def create_domain(self, name: str, tenant_id: int | None = None, alias_of: str | None = None) -> DomainRow:
+    async def create_domain(
+        self, name: str, tenant_id: int | None = None, alias_of: str | None = None, *, active: bool = True
+    ) -> DomainRow:
         """A domain of a tenant; None is the default one, made on its first use.
 
         As `alias_of` another it has that one's addresses for good. Raises Refused: NO_SUCH_TENANT, CONFLICT when the domain
@@ -136,7 +140,11 @@ class Provisioning:
         """
 
         async def work(connection: Connection) -> DomainRow:
-            values = {"tenant_id": await _tenant(connection, tenant_id), "name": name.lower()}
+            values: dict[str, object] = {
+                "tenant_id": await _tenant(connection, tenant_id),
+                "name": name.lower(),
+                "active": active,
+            }
             if alias_of is not None:
                 original = await _domain(connection, alias_of)
                 if original.alias_of is not None or original.tenant_id != values["tenant_id"]:
@@ -195,6 +203,16 @@ class Provisioning:
             return domain
 
         return await self._database.transact("update domain", work)
+
+    async def verify_domain(self, name: str) -> DomainRow:
+        """Its tenant has shown to own it: it works from now on. Raises Refused(NO_SUCH_DOMAIN)."""
+
+        async def work(connection: Connection) -> DomainRow:
+            values = {"verified_at": func.now(), "active": True}
+            await run(connection, update(domains).where(domains.c.name == name.lower()).values(**values))
+            return await _domain(connection, name)
+
+        return await self._database.transact("verify domain", work)
 
     async def delete_domain(self, name: str, expect: Callable[[DomainRow], None] | None = None) -> None:
         """With its aliases; `expect` as in `update_domain`.

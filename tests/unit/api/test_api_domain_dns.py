@@ -1,6 +1,7 @@
 """What a domain publishes, against a real DNS server, and what clients and other hosts are told of it."""
 
 import plistlib
+from collections.abc import Awaitable, Callable
 from typing import Any
 from xml.etree import ElementTree
 
@@ -67,6 +68,35 @@ async def test_the_records_as_given_are_found(client: Client, backend: Backend, 
     object.__setattr__(backend, "resolver", resolver)
     assert set((await states(client)).values()) == {"ok"}
     await resolver.close()
+
+
+async def test_a_domain_is_verified_by_who_can_publish(
+    client: Client, backend: Backend, dns_server: DnsServer, with_scopes: Callable[..., Awaitable[Client]]
+) -> None:
+    tenant = await created(client, "/v1/tenants", {"name": "theirs"})
+    object.__setattr__(backend, "verify_domains", True)
+    theirs = await with_scopes("admin", tenant_id=tenant["id"])
+    made = await created(theirs, "/v1/domains", {"name": "a.test"})
+    assert (made["active"], made["verified_at"]) == (False, None)
+    assert_problem(await theirs.patch("/v1/domains/a.test", json={"active": True}), 409, "active")
+    records = (await theirs.get("/v1/domains/a.test/dns?check=false")).json()["records"]
+    (wanted,) = [record for record in records if record["purpose"] == "ownership"]
+    path = "/v1/domains/a.test/dns/verification"
+    for found in ("mailstead-domain=" + "0" * 40, wanted["value"]):
+        dns_server.records(f'_mailstead.a TXT "{found}"')
+        resolver = Resolver((dns_server.host,), dns_server.port, seconds=5)
+        object.__setattr__(backend, "resolver", resolver)
+        answer = await theirs.put(path)
+        if found != wanted["value"]:
+            assert wanted["value"] in assert_problem(answer, 409, "domain")["errors"][0]["detail"]
+    assert answer.status_code == 200
+    assert answer.json()["active"]
+    assert answer.json()["verified_at"]
+    await resolver.close()
+    records = (await theirs.get("/v1/domains/a.test/dns?check=false")).json()["records"]
+    assert not [record for record in records if record["purpose"] == "ownership"]
+    await theirs.patch("/v1/domains/a.test", json={"active": False})
+    assert (await theirs.patch("/v1/domains/a.test", json={"active": True})).status_code == 200
 
 
 async def test_dns_that_is_away_is_said_so(client: Client) -> None:

@@ -68,6 +68,7 @@ ROUTES: dict[tuple[str, str], Scope | None] = {
     ("POST", "/v1/sign-ins"): None,
     ("GET", "/v1/sign-ins/current"): None,
     ("DELETE", "/v1/sign-ins/current"): None,
+    ("PUT", "/v1/domains/{domain}/dns/verification"): Scope.DOMAINS_WRITE,
     ("GET", "/v1/domains/{domain}/dns"): Scope.DOMAINS_READ,
     ("GET", "/v1/accounts/{account_id}/mobileconfig"): Scope.ACCOUNTS_READ,
     ("GET", "/v1/audit-log"): Scope.AUDIT_READ,

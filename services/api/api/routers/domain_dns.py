@@ -3,18 +3,22 @@
 import asyncio
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Response
 
 from api.deps import Backend, UseBackend, requires
-from api.dns_records import MX_PREFERENCE, Wanted, compare, policy, wanted_records
+from api.dns_records import MX_PREFERENCE, Wanted, compare, ownership, policy, wanted_records
+from api.errors import RefusedFor
 from api.openapi import problems
-from api.routers.domains import Name
+from api.routers.domains import Name, shown
 from api.routes import Route
 from api.schemas.dns import DnsRecordOut, DomainDnsOut
+from api.schemas.domains import DomainOut
+from api.schemas.problem import FieldFault
 from api.scopes import Scope
 from api.sparse import sparse
 from mailstead.model.dns import Answer, Kind, Question
-from mailstead.model.failure import Failure
+from mailstead.model.failure import Failure, Refused
+from mailstead.store.provisioning import DomainRow
 
 router = APIRouter(route_class=Route, prefix="/v1/domains/{domain}/dns", tags=["domains"])
 
@@ -28,13 +32,38 @@ Check = Annotated[bool, Query(description="Whether to ask DNS for each now")]
 )
 async def get_domain_dns(domain: Name, backend: UseBackend, check: Check = True) -> DomainDnsOut:
     """The exact records for this host: MX, SPF, DKIM, DMARC, MTA-STS, TLS-RPT, and those by which clients find it."""
-    await backend.provisioning.domain(domain)
+    row = await backend.provisioning.domain(domain)
     wanted = wanted_records(domain, backend.hosts, await backend.signing_keys.list(domain))
+    if row.verified_at is None:
+        wanted.append(await _ownership(backend, row))
     answers = await asyncio.gather(*(_answer(backend, record) for record in wanted)) if check else [None] * len(wanted)
     return DomainDnsOut(
         records=[_shown(record, answer) for record, answer in zip(wanted, answers, strict=True)],
         mta_sts_policy=policy(backend.hosts),
     )
+
+
+@router.put(
+    "/verification",
+    dependencies=[requires(Scope.DOMAINS_WRITE)],
+    responses=problems(Failure.NO_SUCH_DOMAIN, Failure.CONFLICT, with_input=True),
+)
+async def verify_domain(domain: Name, backend: UseBackend, response: Response) -> DomainOut:
+    """Look for the record of `ownership`: with it the domain is verified and works; without it, 409 says what to publish.
+
+    DNS remembers for a while that a record was not there.
+    """
+    row = await backend.provisioning.domain(domain)
+    wanted = await _ownership(backend, row)
+    state, _ = compare(wanted, await _answer(backend, wanted))
+    if state != "ok":
+        fault = FieldFault(where="path", field="domain", detail=f'Publish: {wanted.name}. TXT "{wanted.value}"')
+        raise RefusedFor(Refused(Failure.CONFLICT, f"ownership of {domain} is {state}"), fault)
+    return shown(await backend.provisioning.verify_domain(domain), response)
+
+
+async def _ownership(backend: Backend, row: DomainRow) -> Wanted:
+    return ownership(row.name, row.tenant_id, await backend.app_passwords.key())
 
 
 async def _answer(backend: Backend, wanted: Wanted) -> Answer:

@@ -5,18 +5,20 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Response
 
+from api.callers import Caller
 from api.cursor import DEFAULT_LIMIT, Cursor, Limit, decode_cursor, page_of
-from api.deps import UseBackend, UseCaller, requires
-from api.errors import blame
+from api.deps import Backend, UseBackend, UseCaller, requires
+from api.errors import RefusedFor, blame
 from api.etags import UseSeen, etag_of
 from api.idempotency import idempotent
 from api.openapi import problems
 from api.routes import Route
 from api.schemas.common import MAX_ID, DomainName, Page
 from api.schemas.domains import DomainIn, DomainOut, DomainPatch
+from api.schemas.problem import FieldFault
 from api.scopes import Scope
 from api.sparse import sparse
-from mailstead.model.failure import Failure
+from mailstead.model.failure import Failure, Refused
 from mailstead.store.provisioning import DomainRow
 
 router = APIRouter(route_class=Route, prefix="/v1/domains", tags=["domains"])
@@ -33,7 +35,10 @@ Active = Annotated[bool | None, Query(description="Only those that work, or that
     responses=problems(Failure.NO_SUCH_DOMAIN, Failure.CONFLICT, with_input=True),
 )
 async def create_domain(domain: DomainIn, backend: UseBackend, caller: UseCaller, response: Response) -> DomainOut:
-    """409 when it exists, 404 when it would be an alias of a domain that is none of ours, or an alias itself."""
+    """409 when it exists, 404 when it would be an alias of a domain that is none of ours, or an alias itself.
+
+    Where the service asks for it, a domain that a caller of one tenant creates is suspended until it is verified.
+    """
     faults = {Failure.NO_SUCH_DOMAIN: "There is no such domain here that has addresses of its own."}
     with (
         blame("name", {Failure.CONFLICT: "This domain exists."}),
@@ -41,9 +46,10 @@ async def create_domain(domain: DomainIn, backend: UseBackend, caller: UseCaller
         blame("tenant_id", {Failure.NO_SUCH_TENANT: "There is no such tenant."}),
     ):
         tenant_id = caller.tenant(domain.tenant_id)
-        row = await backend.provisioning.create_domain(domain.name, tenant_id, alias_of=domain.alias_of)
+        active = not (backend.verify_domains and caller.tenant_id is not None)
+        row = await backend.provisioning.create_domain(domain.name, tenant_id, alias_of=domain.alias_of, active=active)
     response.headers["Location"] = f"/v1/domains/{row.name}"
-    return _shown(row, response)
+    return shown(row, response)
 
 
 @router.get("", dependencies=[requires(Scope.DOMAINS_READ), sparse()], responses=problems(with_input=True))
@@ -68,20 +74,24 @@ async def list_domains(
 )
 async def get_domain(domain: Name, backend: UseBackend, response: Response) -> DomainOut:
     """One domain."""
-    return _shown(await backend.provisioning.domain(domain), response)
+    return shown(await backend.provisioning.domain(domain), response)
 
 
 @router.patch(
     "/{domain}",
     dependencies=[requires(Scope.DOMAINS_WRITE)],
-    responses=problems(Failure.NO_SUCH_DOMAIN, Failure.CHANGED, with_input=True),
+    responses=problems(Failure.NO_SUCH_DOMAIN, Failure.CONFLICT, Failure.CHANGED, with_input=True),
 )
-async def update_domain(domain: Name, patch: DomainPatch, backend: UseBackend, response: Response, seen: UseSeen) -> DomainOut:
+async def update_domain(
+    domain: Name, patch: DomainPatch, backend: UseBackend, caller: UseCaller, response: Response, seen: UseSeen
+) -> DomainOut:
     """Suspend it, or let it work again; say what is spam.
 
     Keep SCRAM keys of passwords that are set from now on, or remove all of them.
     """
     given = patch.model_fields_set
+    if "active" in given and patch.active:
+        await _require_verified(backend, caller, domain)
     asked = {"junk_score": patch.junk_score or None, "reject_score": patch.reject_score or None}
     row = await backend.provisioning.update_domain(
         domain,
@@ -90,7 +100,7 @@ async def update_domain(domain: Name, patch: DomainPatch, backend: UseBackend, r
         scores={field: score for field, score in asked.items() if field in given},
         expect=seen.expecting(_etag, _domain),
     )
-    return _shown(row, response)
+    return shown(row, response)
 
 
 @router.delete(
@@ -105,7 +115,16 @@ async def delete_domain(domain: Name, backend: UseBackend, seen: UseSeen) -> Non
         await backend.provisioning.delete_domain(domain, seen.expecting(_etag, _domain))
 
 
-def _shown(row: DomainRow, response: Response) -> DomainOut:
+async def _require_verified(backend: Backend, caller: Caller, domain: str) -> None:
+    """Who reaches one tenant only cannot let a domain work that is not shown to be its. Raises Refused(CONFLICT)."""
+    if backend.verify_domains and caller.tenant_id is not None:
+        row = await backend.provisioning.domain(domain)
+        if row.verified_at is None:
+            fault = FieldFault(where="body", field="active", detail="Verify the domain first.")
+            raise RefusedFor(Refused(Failure.CONFLICT, f"domain {domain} is not verified"), fault)
+
+
+def shown(row: DomainRow, response: Response) -> DomainOut:
     response.headers["ETag"] = _etag(row)
     return _domain(row)
 
@@ -124,5 +143,6 @@ def _domain(row: DomainRow) -> DomainOut:
         reject_score=row.reject_score or 0,
         account_count=row.accounts,
         alias_of=row.alias_of,
+        verified_at=row.verified_at,
         created_at=row.created_at,
     )

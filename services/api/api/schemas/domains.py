@@ -42,4 +42,5 @@ class DomainOut(BaseModel):
     reject_score: float = Field(description=REJECT_SCORE)
     account_count: int
     alias_of: str | None = Field(description="The domain whose addresses it has")
+    verified_at: datetime | None = Field(description="When DNS showed that it is its tenant's")
     created_at: datetime

@@ -44,6 +44,7 @@ domains = Table(
     Column("scram", Boolean, nullable=False, server_default=text("false"), comment="whether SCRAM keys of its accounts are kept"),
     Column("junk_score", Double, comment="from which a message is junk; none: the service decides"),
     Column("reject_score", Double, comment="from which it is refused"),
+    moment("verified_at", nullable=True),
     moment("created_at", default=True),
     CheckConstraint("name = lower(name) and name <> ''", name="name"),
     CheckConstraint("junk_score > 0 and reject_score > 0", name="scores"),

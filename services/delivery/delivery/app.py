@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from delivery.attempt import Courier
+from delivery.breaker import Breaker
 from delivery.metrics import Metrics
 from delivery.mta_sts import Policies, PolicyHosts
 from delivery.mx import DnsQuestions, Router, address_rule
@@ -56,6 +57,7 @@ async def delivery(settings: DeliverySettings, runtime: Runtime) -> AsyncIterato
                 settings.timeouts,
                 Contexts(verified, opportunistic_tls()),
                 cache,
+                Breaker(settings.breaker),
                 lambda demand, result: metrics.tls_sessions.labels(demand, result).inc(),
             ),
             policies if settings.delivery_mta_sts else None,

@@ -1,10 +1,12 @@
 """Opens sessions that are as safe as a demand asks, going from one way to the next only where the demand allows it."""
 
+import asyncio
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from delivery.breaker import Breaker
 from delivery.dane import authenticates
 from delivery.route import Endpoint
 from delivery.session_cache import SessionCache
@@ -45,19 +47,36 @@ class Opener:
     """Makes sessions. `observe` hears (demand, result) of each one under a policy, in the words of RFC 8460 §4.3."""
 
     def __init__(
-        self, name: str, timeouts: Timeouts, contexts: Contexts, cache: SessionCache, observe: Callable[[str, str], None]
+        self,
+        name: str,
+        timeouts: Timeouts,
+        contexts: Contexts,
+        cache: SessionCache,
+        breaker: Breaker,
+        observe: Callable[[str, str], None],
     ) -> None:
         self.name = name
         self._timeouts = timeouts
         self._contexts = contexts
         self._cache = cache
+        self._breaker = breaker
         self._observe = observe
 
     async def open(self, endpoint: Endpoint, demand: Demand, *, fresh: bool = False) -> Opened:
         """One that waits, unless it has to be `fresh`, or a new one. Raises HostUnavailable."""
         if not fresh and (waiting := self._cache.take(endpoint, demand)):
             return Opened(waiting, demand, reused=True)
-        return Opened(await self._connect(endpoint, demand), demand)
+        clock = asyncio.get_running_loop().time
+        if not self._breaker.may_try(endpoint, clock()):
+            raise HostUnavailable(f"{where(endpoint)} has not answered lately and is left alone for a while")
+        try:
+            session = await self._connect(endpoint, demand)
+        except HostUnavailable as unavailable:
+            if not unavailable.insecure:  # such a host answers
+                self._breaker.failed(endpoint, clock())
+            raise
+        self._breaker.worked(endpoint)
+        return Opened(session, demand)
 
     def give_back(self, opened: Opened) -> None:
         """For the next message, or to its end."""

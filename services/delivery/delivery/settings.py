@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field, FilePath, field_validator
 from pydantic_settings import NoDecode
 
 from delivery.attempt import Limits
+from delivery.breaker import BreakerPolicy
 from delivery.route import SmartHost
 from delivery.schedule import RetryCurve
 from delivery.session_cache import Keeping
@@ -78,6 +79,12 @@ class DeliverySettings(ServiceSettings):
     delivery_idle_connections: int = Field(default=200, ge=0, le=10_000, description="Connections that wait so at most")
     delivery_transactions: int = Field(default=100, ge=1, le=10_000, description="Transactions on one connection at most")
 
+    delivery_breaker_failures: int = Field(
+        default=5, ge=1, le=10_000, description="After so many failures in a row to get a session, an address is left alone"
+    )
+    delivery_breaker_seconds: float = _seconds(60, "For how long at first; twice as long after each probe that fails")
+    delivery_breaker_longest_seconds: float = _seconds(900, "For how long at most")
+
     delivery_retry_first_seconds: float = _seconds(300, "Pause after the first attempt that did not succeed")
     delivery_retry_factor: float = Field(default=2.0, ge=1, le=100, description="Growth of each pause over the one before")
     delivery_retry_longest_seconds: float = _seconds(14_400, "Longest pause between two attempts")
@@ -119,6 +126,10 @@ class DeliverySettings(ServiceSettings):
     @property
     def keeping(self) -> Keeping:
         return Keeping(self.delivery_idle_seconds, self.delivery_idle_connections, self.delivery_transactions)
+
+    @property
+    def breaker(self) -> BreakerPolicy:
+        return BreakerPolicy(self.delivery_breaker_failures, self.delivery_breaker_seconds, self.delivery_breaker_longest_seconds)
 
     @property
     def policy(self) -> Policy:

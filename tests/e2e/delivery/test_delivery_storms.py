@@ -1,0 +1,50 @@
+"""Hosts that turn everybody away, or answer nobody, while others are well."""
+
+from contextlib import AsyncExitStack
+
+import pytest
+
+from kit.delivering import House
+from kit.smtp_host import smtp_host
+from kit.waiting import eventually
+
+RECORDS = ("sick MX 10 mx.sick", "mx.sick A 127.0.0.3", "well MX 10 mx.well", "mx.well A 127.0.0.5")
+
+
+@pytest.mark.parametrize("step", ["connect", "EHLO"])
+async def test_a_storm_of_421_is_left_alone_and_then_probed(house: House, step: str) -> None:
+    house.dns.records(*RECORDS)
+    async with AsyncExitStack() as parts:
+        sick = await parts.enter_async_context(smtp_host("127.0.0.3", house.mail_port))
+        well = await parts.enter_async_context(smtp_host("127.0.0.5", house.mail_port))
+        sick.say[step] = ["421 4.3.2 too many connections"]
+        await parts.enter_async_context(house.delivering(delivery_breaker_failures=2, delivery_breaker_seconds=2))
+        late = await house.send("bob@sick.test")
+
+        async def left_alone() -> bool:
+            return any("left alone" in attempt.reply for attempt in await house.attempts(late))
+
+        await eventually(left_alone, what="the sick host is left alone")
+        assert sick.connections == 2
+        assert (await house.settled(await house.send("bob@well.test")))["bob@well.test"].state == "delivered"
+        assert len(well.taken) == 1
+        del sick.say[step]
+        assert (await house.settled(late))["bob@sick.test"].state == "delivered"
+
+
+async def test_a_tarpit_holds_only_its_own(house: House) -> None:
+    """Every place of its domain is taken, and mail for others goes on."""
+    house.dns.records(*RECORDS)
+    async with AsyncExitStack() as parts:
+        sick = await parts.enter_async_context(smtp_host("127.0.0.3", house.mail_port))
+        well = await parts.enter_async_context(smtp_host("127.0.0.5", house.mail_port))
+        sick.hold.add("connect")
+        await parts.enter_async_context(house.delivering(delivery_in_flight=4, delivery_per_domain=2))
+        for _ in range(4):
+            await house.send("bob@sick.test")
+        await eventually(lambda: sick.open_now == 2, what="the tarpit holds what it may")
+        for _ in range(3):
+            await house.settled(await house.send("bob@well.test"))
+        assert (len(well.taken), sick.most_open) == (3, 2)
+        sick.let_go.set()
+        await eventually(lambda: len(sick.taken) == 4, what="the tarpit lets go")

@@ -48,3 +48,25 @@ async def test_a_tarpit_holds_only_its_own(house: House) -> None:
         assert (len(well.taken), sick.most_open) == (3, 2)
         sick.let_go.set()
         await eventually(lambda: len(sick.taken) == 4, what="the tarpit lets go")
+
+
+@pytest.mark.parametrize("step", ["connect", "EHLO", "MAIL", "RCPT", "DATA", "content", "dot"])
+async def test_a_reset_at_each_step_costs_a_retry_and_no_message(house: House, step: str) -> None:
+    """Only after the final dot may the host have the message already: that window is counted, elsewhere it gets one copy."""
+    house.dns.records(*RECORDS)
+    async with smtp_host("127.0.0.3", house.mail_port) as sick, house.delivering() as runtime:
+        sick.drop.add(step)
+        queue_id = await house.send("bob@sick.test")
+
+        async def attempted() -> bool:
+            return bool(await house.attempts(queue_id))
+
+        await eventually(attempted, what="an attempt")
+        sick.drop.clear()
+        (state,) = (await house.settled(queue_id)).values()
+        in_doubt = runtime.registry.get_sample_value("mailstead_delivery_in_doubt_total")
+    assert state.state == "delivered"
+    first, *_ = await house.attempts(queue_id)
+    assert (first.outcome, first.status[0]) == ("deferred", "4")
+    assert len(sick.taken) >= 2 if step == "dot" else len(sick.taken) == 1
+    assert bool(in_doubt) is (step in ("content", "dot"))  # so small a message has left, with its dot, when the reset comes

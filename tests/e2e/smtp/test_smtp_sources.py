@@ -13,11 +13,12 @@ from typing import Any
 
 import pytest
 
+from kit import node
 from kit.stack import DOMAIN, Stack
 from mailstead_local.demo import Person
 
 FOLDER = Path(__file__).parent
-NODEMAILER = FOLDER.parents[2] / ".peers" / "node_modules" / "nodemailer"
+NODEMAILER = node.FOLDER / "node_modules" / "nodemailer"
 SENDER = "sender@elsewhere.test"
 
 
@@ -84,7 +85,7 @@ def nodemailer(stack: Stack, person: Person, **changed: object) -> Any:
     if shutil.which("node") is None:
         pytest.skip("node is not installed (Debian: apt-get install nodejs)")
     if not NODEMAILER.is_dir():
-        pytest.skip("nodemailer is not in .peers (npm install --prefix .peers --no-save nodemailer@10.6.0)")
+        pytest.skip("nodemailer is not installed (run `npm ci` in tests/node)")
     asked = {
         "port": stack.ports.submission_tls,
         "tls": True,

@@ -239,7 +239,8 @@ async def _gate(settings: Settings, directory: Directory, metrics: Metrics) -> A
             spam_filter=spam_filter,
         )
         stack.push_async_callback(checker.close)
-        yield Gate(checker, Rules(settings.smtp_dmarc, thresholds), directory, settings.smtp_trusted_networks, metrics)
+        rules = Rules(settings.smtp_dmarc, thresholds, settings.smtp_arc_sealers)
+        yield Gate(checker, rules, directory, settings.smtp_trusted_networks, metrics)
 
 
 def _rules(settings: Settings) -> MailboxRules:

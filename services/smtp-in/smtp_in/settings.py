@@ -21,6 +21,12 @@ def _zones(value: object) -> object:
     return value
 
 
+def _domains(value: object) -> object:
+    if isinstance(value, str):
+        return frozenset(part.strip().lower() for part in value.split(",") if part.strip())
+    return value
+
+
 class Settings(ServiceSettings, DnsSettings, LoginSettings, SieveSettings):
     """Ports, limits and times of SMTP ingress. A port of 0 picks a free one."""
 
@@ -102,6 +108,10 @@ class Settings(ServiceSettings, DnsSettings, LoginSettings, SieveSettings):
     smtp_dmarc: Literal["none", "junk", "reject"] = Field(
         default="junk",
         description="The most that is done to a message that fails DMARC, where its domain's policy asks for as much",
+    )
+    smtp_arc_sealers: Annotated[frozenset[str], NoDecode, BeforeValidator(_domains)] = Field(
+        default=frozenset(),
+        description="Domains, comma-separated, of forwarders and lists that are believed that DMARC had passed (ARC)",
     )
     smtp_address_connections: int = Field(
         default=300, ge=0, description="Connections of one address to the mail exchanger in a minute, over all replicas; 0: any"

@@ -10,7 +10,7 @@ import httpx
 
 from mailstead.ops.dns import Resolver
 from mailstead.ops.logging import get_logger
-from smtp_in.checks import dmarc, iprev
+from smtp_in.checks import arc, dmarc, iprev
 from smtp_in.checks.author import a_labels, author_domains
 from smtp_in.checks.dkim import verify
 from smtp_in.checks.dkim.signature import Signature
@@ -70,10 +70,11 @@ class Checker:
         client, hello = identity.client, a_labels(identity.hello)
         message = verify.Message(header, body)
         sender = _sender(identity.sender)
-        reverse, policy, signatures, listed, opinion = await asyncio.gather(
+        reverse, policy, signatures, chain, listed, opinion = await asyncio.gather(
             self._within(ends, "iprev", self._iprev(client, hello), iprev.IprevResult(iprev.Outcome.TEMPERROR)),
             self._within(ends, "spf", self._spf(client, sender, hello, now), spf.SpfResult(spf.Outcome.TEMPERROR)),
             self._within(ends, "dkim", self._dkim(message, now), (verify.DkimResult(verify.Outcome.TEMPERROR, LATE),)),
+            self._within(ends, "arc", self._arc(message, now), arc.ArcResult(arc.Outcome.TEMPERROR, LATE)),
             self._within(ends, "dnsbl", self._listed(client), ()),
             self._within(ends, "spam-filter", self._opinion(identity, recipients, trace_id, header, body), None),
         )
@@ -85,7 +86,7 @@ class Checker:
         )
         late = dmarc.DmarcResult(dmarc.Outcome.TEMPERROR, reason=LATE)
         wanted = await self._within(ends, "dmarc", self._dmarc(message, vouched), late)
-        return Findings(identity, reverse, policy, signatures, wanted, listed, opinion)
+        return Findings(identity, reverse, policy, signatures, wanted, listed, opinion, chain)
 
     async def _within(self, ends: float, name: str, check: Awaitable[T], late: T) -> T:
         started = time.perf_counter()
@@ -129,6 +130,17 @@ class Checker:
         loop = asyncio.get_running_loop()
         return tuple(await loop.run_in_executor(self._threads, verify.judge, message, claimed, keys, now))
 
+    async def _arc(self, message: verify.Message, now: int) -> arc.ArcResult:
+        chain = arc.read_chain(message)
+        if isinstance(chain, arc.ArcResult):
+            return chain
+        keys = await self._resolver.run(arc.find_keys(chain))
+        if isinstance(keys, arc.ArcResult):
+            return keys
+        if len(message.body) <= IN_THREAD:
+            return arc.judge(message, chain, keys, now)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, arc.judge, message, chain, keys, now)
+
     async def _key(self, read: Signature | verify.DkimResult) -> verify.KeyFound | None:
         return await self._resolver.run(verify.find_key(read)) if isinstance(read, Signature) else None
 
@@ -145,7 +157,7 @@ def _sender(path: str) -> str:
 def _outcome(result: object) -> str:
     """The word for a result, of several signatures that of the best."""
     match result:
-        case iprev.IprevResult() | spf.SpfResult() | dmarc.DmarcResult():
+        case iprev.IprevResult() | spf.SpfResult() | dmarc.DmarcResult() | arc.ArcResult():
             return str(result.outcome.value)
         case Opinion():
             return result.action.value

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from enum import Enum
 
-from smtp_in.checks import dmarc, iprev
+from smtp_in.checks import arc, dmarc, iprev
 from smtp_in.checks.dkim.verify import DkimResult
 from smtp_in.checks.dnsbl import Zone
 from smtp_in.checks.spf.check_host import SpfResult
@@ -58,6 +58,7 @@ class Findings:
     dmarc: "dmarc.DmarcResult | None" = None
     listed: tuple[Zone, ...] = ()
     opinion: Opinion | None = None
+    arc: "arc.ArcResult | None" = None
 
     @property
     def score(self) -> float:
@@ -67,7 +68,7 @@ class Findings:
 
 def authentication_results(host: str, found: Findings) -> bytes:
     """The Authentication-Results field, CRLF-ended; `host` is our authserv-id."""
-    results = [*_iprev(found), *_spf(found), *_dkim(found), *_dmarc(found)]
+    results = [*_iprev(found), *_spf(found), *_dkim(found), *_arc(found), *_dmarc(found)]
     return "".join([f"Authentication-Results: {host};", ";".join(f"\r\n\t{r}" for r in results or ["none"]), "\r\n"]).encode()
 
 
@@ -107,6 +108,14 @@ def _dkim(found: Findings) -> list[str]:
         about = (("d", result.domain), ("s", result.selector), ("a", result.algorithm), ("b", result.value))
         lines.append(f"dkim={result.outcome.value}{reason}" + "".join(f" header.{n}={_value(v)}" for n, v in about if v))
     return lines
+
+
+def _arc(found: Findings) -> list[str]:
+    """No word where nobody has sealed, nor, since RFC 8617 §10.1 knows none, where a key cannot be had."""
+    if found.arc is None or found.arc.outcome not in (arc.Outcome.PASS, arc.Outcome.FAIL):
+        return []
+    reason = f' reason="{_quoted(found.arc.reason)}"' if found.arc.reason else ""
+    return [f"arc={found.arc.outcome.value}{reason} smtp.remote-ip={_value(found.identity.client)}"]
 
 
 def _dmarc(found: Findings) -> list[str]:

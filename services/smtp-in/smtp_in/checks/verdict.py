@@ -30,11 +30,13 @@ class Thresholds:
 class Rules:
     """`dmarc` is the most that is done of what a domain's owner asks for: nothing, Junk, or refusal.
 
-    `thresholds` hold where neither a domain has its own nor a spam filter says what to do.
+    `thresholds` hold where neither a domain has its own nor a spam filter says what to do. `sealers` are domains whose ARC
+    seals are believed where DMARC fails.
     """
 
     dmarc: Literal["none", "junk", "reject"] = "junk"
     thresholds: Thresholds = Thresholds()
+    sealers: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,8 @@ def _by_score(found: Findings, rules: Rules, own: Thresholds) -> Verdict:
 def _by_dmarc(found: Findings, rules: Rules) -> Verdict:
     result = found.dmarc
     if result is None or result.outcome is not dmarc.Outcome.FAIL or result.policy is dmarc.Policy.NONE or rules.dmarc == "none":
+        return KEEP
+    if found.arc is not None and found.arc.vouches(result.domain, rules.sealers):
         return KEEP
     if result.policy is dmarc.Policy.REJECT and rules.dmarc == "reject":
         return Verdict(Fate.REFUSE, "dmarc", refused_by_dmarc(result.domain))

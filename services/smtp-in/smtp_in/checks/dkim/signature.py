@@ -35,7 +35,7 @@ class Signature:
     @property
     def key_name(self) -> str:
         """Where the key is published (RFC 6376 §3.6.2.1)."""
-        return f"{self.selector}._domainkey.{self.domain}"
+        return key_name(self.domain, self.selector)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,11 @@ def parse_signature(value: bytes) -> Signature:
     tags = _tags_of(value)
     if tags.get("v") != "1":
         raise BadTags("v= is not 1")
+    return read_signature(tags)
+
+
+def read_signature(tags: dict[str, str]) -> Signature:
+    """What DKIM-Signature and ARC-Message-Signature have in common. Raises BadTags."""
     names = tuple(name.strip(" \t\r\n").lower().encode() for name in _required(tags, "h").split(":"))
     if not all(names) or len(names) > MAX_SIGNED_FIELDS:
         raise BadTags("h= is malformed")
@@ -106,6 +111,11 @@ def parse_key(text: str) -> Key:
         "s" in flags,
         "y" in flags,
     )
+
+
+def key_name(domain: str, selector: str) -> str:
+    """RFC 6376 §3.6.2.1."""
+    return f"{selector}._domainkey.{domain}"
 
 
 def signature_tags(value: bytes) -> dict[str, str]:

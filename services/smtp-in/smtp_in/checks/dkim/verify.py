@@ -97,18 +97,24 @@ def claims(message: Message) -> list[Claimed]:
 
 def find_key(signature: Signature) -> Asking[KeyFound]:
     """The key, or why there is none."""
-    answer = yield Question(signature.key_name, Kind.TXT)
+    key = yield from ask_key(signature.key_name)
+    return key if isinstance(key, Key) else _result(*key, signature)
+
+
+def ask_key(name: str) -> Asking[Key | tuple[Outcome, str]]:
+    """The key of that name, or why there is none."""
+    answer = yield Question(name, Kind.TXT)
     if isinstance(answer, Trouble):
-        return _result(Outcome.TEMPERROR, "key unavailable", signature)
+        return Outcome.TEMPERROR, "key unavailable"
     if not isinstance(answer, Records):
-        return _result(Outcome.PERMERROR, "no key", signature)
+        return Outcome.PERMERROR, "no key"
     problem = "bad key record"
     for text in answer.values[:4]:  # RFC 6376 §3.6.2.2: several records are an error of theirs; one of them may fit
         try:
             return parse_key(text)
         except BadTags as bad:
             problem = f"bad key record: {bad}"
-    return _result(Outcome.PERMERROR, problem, signature)
+    return Outcome.PERMERROR, problem
 
 
 def judge(message: Message, claimed: Sequence[Claimed], keys: Sequence[KeyFound | None], now: int) -> list[DkimResult]:
@@ -121,11 +127,12 @@ def judge(message: Message, claimed: Sequence[Claimed], keys: Sequence[KeyFound 
             results.append(key)
         else:
             assert key is not None
-            results.append(_judge(message, claim.place, claim.read, key, now))
+            results.append(judge_one(message, claim.place, claim.read, key, now))
     return results
 
 
-def _judge(message: Message, place: HeaderField, signature: Signature, key: Key, now: int) -> DkimResult:
+def judge_one(message: Message, place: HeaderField, signature: Signature, key: Key, now: int) -> DkimResult:
+    """One signature, which stands at `place`."""
     refusal = key_refusal(signature.algorithm, key)
     if refusal is not None:
         return _result(*refusal, signature)

@@ -38,6 +38,13 @@ def readers() -> Dashboard:
                     said="From the command to its tagged answer.",
                 ),
                 graph(
+                    "Answers",
+                    "reqps",
+                    per_second("mailstead_imap_answers_total", by="outcome"),
+                    said="What commands came to; unavailable means that the failure is ours.",
+                    stacked=True,
+                ),
+                graph(
                     "Octets sent by FETCH",
                     "Bps",
                     per_second("mailstead_imap_fetched_octets_total", legend="octets"),
@@ -65,6 +72,13 @@ def readers() -> Dashboard:
                     "s",
                     quantile(0.99, "mailstead_pop3_command_seconds", by="command"),
                     said="From the command to its answer.",
+                ),
+                graph(
+                    "Answers",
+                    "reqps",
+                    per_second("mailstead_pop3_answers_total", by="outcome"),
+                    said="What commands came to; unavailable means that the failure is ours.",
+                    stacked=True,
                 ),
                 graph(
                     "Messages",

@@ -12,6 +12,7 @@ class ImapMetrics:
     """Label values come from closed lists: names of commands, `state.Ending`, names of `Failure`."""
 
     commands: Histogram
+    answers: Counter
     logins: Counter
     sessions: Counter
     idling: Gauge
@@ -28,6 +29,12 @@ class ImapMetrics:
                 "Time from a command to its tagged answer, IDLE aside",
                 ["command"],
                 buckets=SECONDS,
+                registry=registry,
+            ),
+            answers=Counter(
+                "mailstead_imap_answers",
+                "Tagged answers: ok, no, bad, or unavailable where the failure is ours",
+                ["command", "outcome"],
                 registry=registry,
             ),
             logins=Counter("mailstead_imap_logins", "Attempts to log in, by outcome", ["outcome"], registry=registry),

@@ -36,6 +36,11 @@ class Reply:
     text: str
     code: str = ""
 
+    @property
+    def outcome(self) -> str:
+        """For metrics: `ok`, `no`, `bad`, or `unavailable` where the failure is ours."""
+        return "unavailable" if self.code == "UNAVAILABLE" else self.status.value.decode().lower()
+
     def render(self, tag: bytes = b"*") -> bytes:
         code = f"[{self.code}] " if self.code else ""
         return b"%b %b %b\r\n" % (tag, self.status.value, f"{code}{self.text}".encode())

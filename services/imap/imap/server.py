@@ -217,6 +217,7 @@ class _Server:
         if not isinstance(session.state, LoggedOut):
             reply = await self._catch_up(request, reply)
         await session.send(reply.render(tag))
+        session.backend.metrics.answers.labels(name, reply.outcome).inc()
         if not isinstance(request, ask.Idle):
             session.backend.metrics.commands.labels(name).observe(time.perf_counter() - started)
 

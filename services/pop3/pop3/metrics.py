@@ -12,6 +12,7 @@ class Pop3Metrics:
     """Label values come from closed lists: command names, `state.Ending`, names of `Failure`."""
 
     commands: Histogram
+    answers: Counter
     logins: Counter
     sessions: Counter
     retrieved: Counter
@@ -26,6 +27,12 @@ class Pop3Metrics:
                 "Time from a command to its answer",
                 ["command"],
                 buckets=SECONDS,
+                registry=registry,
+            ),
+            answers=Counter(
+                "mailstead_pop3_answers",
+                "Answers: ok, err, or unavailable where the failure is ours",
+                ["command", "outcome"],
                 registry=registry,
             ),
             logins=Counter("mailstead_pop3_logins", "Attempts to log in, by outcome", ["outcome"], registry=registry),

@@ -75,19 +75,24 @@ async def _step(session: Session) -> None:
 
 async def _answer(session: Session, name: str, work: Awaitable[None]) -> None:
     """Whatever goes wrong is this command's answer; what nobody had foreseen says nothing of the inside (promise D5)."""
-    started = time.perf_counter()
+    started, ours = time.perf_counter(), False
+    session.positive = None
     try:
         await work
     except Refused as refused:
         reply = reply_to(refused.failure)
-        if reply is UNEXPECTED:
+        ours = reply is UNEXPECTED
+        if ours:
             log.warning("command failed", command=name, failure=refused.failure.value, reason=refused.detail)
         await session.send(reply.render())
     except (OSError, TimeoutError, BrokenOff):
         raise
     except Exception:
+        ours = True
         log.exception("command failed unexpectedly", command=name)
         await session.send(UNEXPECTED.render())
+    outcome = "unavailable" if ours else "ok" if session.positive else "err"
+    session.backend.metrics.answers.labels(name, outcome).inc()
     session.backend.metrics.commands.labels(name).observe(time.perf_counter() - started)
 
 

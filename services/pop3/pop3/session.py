@@ -53,6 +53,7 @@ class Session:
     bad_commands: int = 0
     waiting: list[bytes] = field(default_factory=list)  # answers that are not written yet
     waiting_size: int = 0
+    positive: bool | None = None  # whether the answer to the command at work begins with +OK; None until it begins
 
     def move(self, event: Event, successor: State) -> None:
         """To another state, if the table of `state` allows it."""
@@ -111,6 +112,8 @@ class Session:
                 self.decoder.feed(octets)
 
     async def send(self, octets: bytes) -> None:
+        if self.positive is None:
+            self.positive = octets.startswith(b"+")
         self.waiting.append(octets)
         self.waiting_size += len(octets)
         if self.waiting_size >= FLUSH:

@@ -14,6 +14,7 @@ SHARDS: dict[str, str] = {
     **dict.fromkeys(("contents", "chunks"), "tenant_id"),
     "addresses": "address",
     "sign_ins": "token_hash",
+    "greylist": "network",
     "idempotency_keys": "caller",
     **dict.fromkeys(("audit_entries", "audit_outcomes"), "entry_id"),
     **dict.fromkeys(("limits", "login_failures"), "subject"),

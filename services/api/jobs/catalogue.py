@@ -9,6 +9,7 @@ from jobs.settings import JobsSettings
 from mailstead.ops.logging import get_logger
 from mailstead.store.audit import purge_audit
 from mailstead.store.engine import Database
+from mailstead.store.greylist import purge_greylist
 from mailstead.store.idempotency import purge_idempotency_keys
 from mailstead.store.invariants import CHECKS, check_invariants
 from mailstead.store.limits import forget_full
@@ -59,6 +60,7 @@ def catalogue(db: Database, settings: JobsSettings, metrics: JobsMetrics) -> tup
         removed("sign_in", await purge_sign_ins(db))
         removed("idempotency_key", await purge_idempotency_keys(db))
         removed("limit", await forget_full(db, LIMITS_FULL))
+        removed("greylist", await purge_greylist(db))
         removed("login_failure", await forget_failures(db, LOGIN_FAILURES_KEPT))
 
     async def rotate_keys() -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 
@@ -18,6 +18,7 @@ from mailstead.ops.listener import Listener, serve
 from mailstead.ops.settings import contains
 from mailstead.ops.sockets import StartFailed
 from mailstead.store.directory import Directory
+from mailstead.store.greylist import Greylist
 from mailstead.store.ingest import Ingest
 from mailstead.store.limits import Limits as TokenBuckets
 from mailstead.store.mailboxes import Mailboxes
@@ -83,6 +84,7 @@ async def smtp_in(settings: Settings, runtime: Runtime) -> AsyncIterator[None]:
                 scripts,
                 mailboxes,
                 TokenBuckets(database),
+                Greylist(database, timedelta(seconds=settings.smtp_greylist_seconds)),
                 ingest,
                 budget,
                 metrics,
@@ -100,6 +102,7 @@ async def open_ports(
     scripts: SieveScripts,
     mailboxes: Mailboxes,
     buckets: TokenBuckets,
+    greylist: Greylist,
     committer: Committer,
     budget: Budget,
     metrics: Metrics,
@@ -112,7 +115,7 @@ async def open_ports(
         placer = Placer(committer, recipients, filters, mailboxes.create)
         planners: list[Planner] = [Authorship(directory)] if settings.submission_checks_author else []
         if settings.smtp_checks:
-            planners.append(await stack.enter_async_context(_gate(settings, directory, metrics)))
+            planners.append(await stack.enter_async_context(_gate(settings, directory, greylist, metrics)))
         acceptor = Acceptor(placer, budget, metrics, planners=planners, commit_seconds=settings.smtp_commit_seconds)
         await stack.enter_async_context(acceptor)
         handler = _handlers(settings, runtime, directory, recipients, authenticator, acceptor, budget, metrics, buckets)
@@ -219,7 +222,7 @@ def _door(settings: Settings, buckets: TokenBuckets, metrics: Metrics) -> Door:
 
 
 @asynccontextmanager
-async def _gate(settings: Settings, directory: Directory, metrics: Metrics) -> AsyncIterator[Gate]:
+async def _gate(settings: Settings, directory: Directory, greylist: Greylist, metrics: Metrics) -> AsyncIterator[Gate]:
     thresholds = Thresholds(settings.smtp_junk_score, settings.smtp_reject_score)
     async with AsyncExitStack() as stack:
         spam_filter = None
@@ -240,7 +243,14 @@ async def _gate(settings: Settings, directory: Directory, metrics: Metrics) -> A
         )
         stack.push_async_callback(checker.close)
         rules = Rules(settings.smtp_dmarc, thresholds, settings.smtp_arc_sealers)
-        yield Gate(checker, rules, directory, settings.smtp_trusted_networks, metrics)
+        gate = Gate(checker, rules, directory, settings.smtp_trusted_networks, metrics)
+        match settings.smtp_greylist:
+            case "off":
+                yield gate
+            case "doubtful":
+                yield replace(gate, greylist=greylist)
+            case "all":
+                yield replace(gate, greylist=greylist, puts_off=lambda _: True)
 
 
 def _rules(settings: Settings) -> MailboxRules:

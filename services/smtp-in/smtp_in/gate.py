@@ -3,20 +3,22 @@
 A message from our own users, or from networks that are trusted, is not checked.
 """
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from mailstead.ops.logging import get_logger
 from mailstead.ops.settings import Networks, contains
 from mailstead.store.directory import Directory
+from mailstead.store.greylist import Greylist
 from mailstead.store.mailbox_row import INBOX
 from mailstead.wire.headers import split_header
 from mailstead.wire.message import Parsed
+from smtp_in.abuse.door import network_of
 from smtp_in.arrival import Arrival, TurnedAway
 from smtp_in.checks.checker import Checker
 from smtp_in.checks.findings import Findings, Identity, authentication_results, spam_header
-from smtp_in.checks.verdict import Fate, Rules, Thresholds, Verdict, judge
+from smtp_in.checks.verdict import GREYLISTED, Fate, Rules, Thresholds, Verdict, is_doubtful, judge
 from smtp_in.metrics import Metrics
 from smtp_in.targets import Copy, Placement, Target
 
@@ -27,13 +29,18 @@ log = get_logger()
 
 @dataclass(frozen=True)
 class Gate:
-    """A planner (`arrival.Planner`). Raises TurnedAway, or Refused(UNAVAILABLE) as the directory does."""
+    """A planner (`arrival.Planner`). Raises TurnedAway, or Refused(UNAVAILABLE) as the directory does.
+
+    `greylist` is None where nobody is put off; `puts_off` says whom of those that it does not know.
+    """
 
     checker: Checker
     rules: Rules
     directory: Directory
     trusted: Networks
     metrics: Metrics
+    greylist: Greylist | None = None
+    puts_off: Callable[[Findings], bool] = is_doubtful
 
     async def __call__(self, arrival: Arrival, content: Parsed, now: datetime) -> Arrival:
         if arrival.listener != CHECKED or contains(self.trusted, arrival.hop.client):
@@ -49,6 +56,8 @@ class Gate:
         )
         verdicts = await self._judged(found, targets)
         verdict = min(verdicts.values(), key=lambda verdict: verdict.fate)  # it is refused where nobody takes it
+        if verdict.reply is None and not await self._admits(identity, found):
+            verdict = GREYLISTED
         self.metrics.verdict(verdict.fate.name.lower())
         if verdict.fate is not Fate.KEEP:
             log.info("verdict", trace_id=arrival.trace_id, fate=verdict.fate.name.lower(), reason=verdict.reason)
@@ -61,6 +70,12 @@ class Gate:
         domains = {domain_of(p) for target in targets for p in target.placements if isinstance(p, Copy)}
         own = await self.directory.spam_thresholds(sorted(domains)) if domains and found.score > 0 else {}
         return {domain: judge(found, self.rules, Thresholds(*own.get(domain, (None, None)))) for domain in domains or {""}}
+
+    async def _admits(self, identity: Identity, found: Findings) -> bool:
+        """Asked last, so that a message that is refused in any case leaves no trace."""
+        if self.greylist is None or not self.puts_off(found):
+            return True
+        return await self.greylist.admits(network_of(identity.client), identity.sender.lower())
 
     async def _filed(self, arrival: Arrival, found: Findings, junk_domains: Set[str]) -> Arrival:
         """Copies for INBOX go to Junk instead, where an account has it. What somebody's script files is its own affair."""

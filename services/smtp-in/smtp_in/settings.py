@@ -148,6 +148,14 @@ class Settings(ServiceSettings, DnsSettings, LoginSettings, SieveSettings):
     smtp_rspamd_max_size: int = Field(
         default=20 * MEBIBYTE, ge=1024, description="Octets of a message beyond which rspamd is not asked"
     )
+    smtp_greylist: Literal["off", "doubtful", "all"] = Field(
+        default="off",
+        description="Whose first message is put off until they come again: of those whose address, sender or content is "
+        "doubtful, or of all strangers",
+    )
+    smtp_greylist_seconds: float = Field(
+        default=120, gt=0, le=3_600, description="How long after the first attempt a second one is taken"
+    )
     smtp_junk_score: float = Field(
         default=5, gt=0, description="Score from which a message is filed in Junk, where neither its domain nor rspamd says so"
     )

@@ -59,6 +59,7 @@ ROLES: tuple[Role, ...] = (
         {
             "srs_keys": "SELECT (key_id, secret)",
             "limits": "SELECT, INSERT, UPDATE (tokens, granted, refilled_at)",
+            "greylist": "SELECT, INSERT, UPDATE (first_at, known, expires_at)",
             "sieve_marks": "SELECT, INSERT, UPDATE (expires_at), DELETE",
             "accounts": "UPDATE (last_uidvalidity)",  # a mailbox that a script makes
             "mailboxes": "INSERT",
@@ -176,6 +177,7 @@ ROLES: tuple[Role, ...] = (
             "idempotency_keys": "SELECT (caller, key, expires_at), UPDATE (expires_at), DELETE",
             "audit_entries": "SELECT (entry_id, at), DELETE",
             "sign_ins": "SELECT (token_hash, expires_at), DELETE",
+            "greylist": "SELECT (network, sender, expires_at), UPDATE (expires_at), DELETE",
         },
     ),
 )

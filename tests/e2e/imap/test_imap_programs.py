@@ -8,6 +8,7 @@ import shutil
 import subprocess
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 import imapclient
 import pytest
@@ -147,8 +148,10 @@ def test_neomutt_files_and_flags(stack: Stack, person: Person, tmp_path: Path) -
 
 
 async def test_aioimaplib_is_told_at_once(stack: Stack, person: Person) -> None:
-    client = aioimaplib.IMAP4_SSL(HOST, stack.ports.imap_tls, ssl_context=stack.client_context())
+    client: Any = aioimaplib.IMAP4_SSL(HOST, stack.ports.imap_tls, ssl_context=stack.client_context())
     await client.wait_hello_from_server()
+    lost = asyncio.Event()
+    client.protocol.conn_lost_cb = lambda _: lost.set()
     assert (await client.login(person.user, person.password)).result == "OK"
     assert (await client.select("INBOX")).result == "OK"
     assert client.has_capability("IDLE") and client.has_capability("UIDPLUS")
@@ -167,6 +170,7 @@ async def test_aioimaplib_is_told_at_once(stack: Stack, person: Person) -> None:
     assert (await client.expunge()).result == "OK"
     assert (await client.search("ALL")).lines[0].strip() == b""
     await client.logout()
+    await asyncio.wait_for(lost.wait(), 10)
 
 
 async def test_imapflow_spends_a_morning(stack: Stack, person: Person, tmp_path: Path) -> None:

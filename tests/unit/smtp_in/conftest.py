@@ -4,6 +4,7 @@ from base64 import b64encode
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import asyncpg
@@ -20,6 +21,7 @@ from mailstead.ops.listener import Listener
 from mailstead.store.aliases import Aliases
 from mailstead.store.directory import Directory
 from mailstead.store.engine import open_database
+from mailstead.store.greylist import Greylist
 from mailstead.store.ingest import Ingest
 from mailstead.store.limits import Limits
 from mailstead.store.mailboxes import Mailboxes
@@ -160,6 +162,7 @@ async def serve(database_urls: DatabaseUrls, authority: TestAuthority) -> AsyncI
                     SieveScripts(database, max_scripts=settings.sieve_max_scripts),
                     Mailboxes(database, lambda _: None),
                     Limits(database),
+                    Greylist(database, timedelta(seconds=settings.smtp_greylist_seconds)),
                     committer(ingest),
                     budget,
                     Metrics(runtime.registry, budget),

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Literal
 
-from smtp_in.checks import dmarc
+from smtp_in.checks import dmarc, iprev
 from smtp_in.checks.findings import Action, Findings
+from smtp_in.checks.spf import check_host as spf
 from smtp_in.replies import Reply
 
 
@@ -52,10 +53,11 @@ KEEP = Verdict(Fate.KEEP)
 JUNK = Verdict(Fate.JUNK, "score")
 SPAM = Verdict(Fate.REFUSE, "score", Reply(550, "5.7.1", "Refused as spam"))
 LATER = Verdict(Fate.DEFER, "spam filter", Reply(451, "4.7.1", "Try again later"))
+GREYLISTED = Verdict(Fate.DEFER, "greylist", Reply(451, "4.7.1", "Greylisted, try again in a few minutes"))
 
 _WISHES = {
     Action.NONE: KEEP,
-    Action.GREYLIST: KEEP,  # it puts off what it has not seen before: that is not for it to do here
+    Action.GREYLIST: KEEP,  # what has not been seen before is put off by our own list, which replicas share
     Action.ADD_HEADER: JUNK,
     Action.REWRITE_SUBJECT: JUNK,
     Action.SOFT_REJECT: LATER,
@@ -66,6 +68,21 @@ _WISHES = {
 def judge(found: Findings, rules: Rules, own: Thresholds) -> Verdict:
     """For recipients whose domain has thresholds of its `own`: the severest of what each check asks for."""
     return max(_by_dmarc(found, rules), _by_score(found, rules, own), key=lambda verdict: verdict.fate)
+
+
+def is_doubtful(found: Findings) -> bool:
+    """Whether a first message should prove itself by coming again.
+
+    The spam filter says so; without one it is a client on a DNS list, without a name of its own, or one that the sender's
+    domain does not know, unless DMARC vouches for the author.
+    """
+    if found.opinion is not None:
+        return found.opinion.action is Action.GREYLIST
+    if found.dmarc is not None and found.dmarc.outcome is dmarc.Outcome.PASS:
+        return bool(found.listed)
+    nameless = found.iprev is not None and found.iprev.outcome in (iprev.Outcome.FAIL, iprev.Outcome.PERMERROR)
+    disowned = found.spf is not None and found.spf.outcome in (spf.Outcome.FAIL, spf.Outcome.SOFTFAIL)
+    return bool(found.listed) or nameless or disowned
 
 
 def _by_score(found: Findings, rules: Rules, own: Thresholds) -> Verdict:

@@ -1,6 +1,6 @@
 """What replicas agree on: leases, limits, and what must reach an outside receiver."""
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, Double, Index, Integer, LargeBinary, Table, Text, Uuid, text
+from sqlalchemy import BigInteger, Boolean, CheckConstraint, Column, Double, Index, Integer, LargeBinary, Table, Text, Uuid, text
 
 from mailstead.store.schema.base import metadata, moment
 
@@ -47,4 +47,15 @@ limits = Table(
     Column("granted", Integer, nullable=False, comment="by the last request"),
     moment("refilled_at"),
     CheckConstraint("tokens >= 0 and granted >= 0", name="tokens"),
+)
+
+greylist = Table(
+    "greylist",
+    metadata,
+    Column("network", Text, primary_key=True, comment="of the client: /24, or /64"),
+    Column("sender", Text, primary_key=True, comment="reverse-path; empty: the null sender"),
+    moment("first_at"),
+    Column("known", Boolean, nullable=False, comment="it has come back"),
+    moment("expires_at"),
+    Index(None, "expires_at"),
 )

@@ -148,8 +148,10 @@ class House:
         settings = DeliverySettings(**self.settings(**changes))
         runtime = Runtime("delivery", settings)
         async with delivery(settings, runtime):
-            yield runtime
-            runtime.drain()
+            try:
+                yield runtime
+            finally:
+                runtime.drain()
         await runtime.end_tasks()
         assert not runtime.failed
 

@@ -58,12 +58,14 @@ class SmtpHost:
     taken: list[Taken] = field(default_factory=list)
     commands: list[str] = field(default_factory=list)
     connections: int = 0
+    peers: list[str] = field(default_factory=list)
     open_now: int = 0
     most_open: int = 0
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection."""
         self.connections += 1
+        self.peers.append(writer.get_extra_info("peername")[0])
         self.open_now += 1
         self.most_open = max(self.most_open, self.open_now)
         try:

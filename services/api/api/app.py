@@ -33,6 +33,7 @@ from mailstead.store.aliases import Aliases
 from mailstead.store.api_keys import ApiKeys
 from mailstead.store.app_passwords import AppPasswords
 from mailstead.store.audit import Audit
+from mailstead.store.delivery_rules import DeliveryRules
 from mailstead.store.engine import Database
 from mailstead.store.idempotency import IdempotencyKeys
 from mailstead.store.limits import Limits, Rate
@@ -124,6 +125,7 @@ def backend_over(
         verify_domains=settings.api_verify_domains,
         resolver=resolver,
         queue=QueueView(db),
+        delivery_rules=DeliveryRules(db),
         passwords=passwords,
         app_passwords=AppPasswords(db),
         password_strength=settings.api_password_strength,

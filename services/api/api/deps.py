@@ -31,6 +31,7 @@ from mailstead.store.aliases import Aliases
 from mailstead.store.api_keys import ApiKeys
 from mailstead.store.app_passwords import AppPasswords
 from mailstead.store.audit import Audit
+from mailstead.store.delivery_rules import DeliveryRules
 from mailstead.store.engine import Database
 from mailstead.store.idempotency import IdempotencyKeys
 from mailstead.store.passwords import Passwords
@@ -75,6 +76,7 @@ class Backend:
     verify_domains: bool
     resolver: Resolver
     queue: QueueView
+    delivery_rules: DeliveryRules
     passwords: Passwords
     app_passwords: AppPasswords
     password_strength: int  # of 4, see `password_policy.py`

@@ -38,6 +38,7 @@ STATUS: dict[Failure, tuple[HTTPStatus, str]] = {
     Failure.NO_SUCH_MESSAGE: (HTTPStatus.NOT_FOUND, "There is no such message."),
     Failure.NO_SUCH_SCRIPT: (HTTPStatus.NOT_FOUND, "There is no such script."),
     Failure.NO_SUCH_KEY: (HTTPStatus.NOT_FOUND, "There is no such key."),
+    Failure.NO_SUCH_RULE: (HTTPStatus.NOT_FOUND, "There is no such rule."),
     Failure.NO_SUCH_TENANT: (HTTPStatus.NOT_FOUND, "There is no such tenant."),
     Failure.CHANGED: (HTTPStatus.PRECONDITION_FAILED, "It was changed meanwhile. Read it again."),
     Failure.MAILBOX_EXISTS: (HTTPStatus.CONFLICT, "A mailbox of this name exists."),

@@ -19,11 +19,13 @@ class Scope(StrEnum):
     ALIASES_WRITE = "aliases:write"
     AUDIT_READ = "audit:read"
     QUEUE_READ = "queue:read"
+    DELIVERY_RULES_READ = "delivery-rules:read"
+    DELIVERY_RULES_WRITE = "delivery-rules:write"
     SERVER_READ = "server:read"
     CANARY_WRITE = "canary:write"
 
 
-OF_OPERATORS = frozenset({Scope.TENANTS_WRITE, Scope.CANARY_WRITE})
+OF_OPERATORS = frozenset({Scope.TENANTS_WRITE, Scope.CANARY_WRITE, Scope.DELIVERY_RULES_READ, Scope.DELIVERY_RULES_WRITE})
 """What is about the house as a whole: a caller who reaches one tenant only may not do it, whatever scopes they hold."""
 
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 from delivery.attempt import Courier
 from delivery.breaker import Breaker
@@ -10,6 +11,7 @@ from delivery.metrics import Metrics
 from delivery.mta_sts import Policies, PolicyHosts
 from delivery.mx import DnsQuestions, Router, address_rule
 from delivery.reports import Reporter
+from delivery.rulebook import Rulebook
 from delivery.secured import Contexts, Opener, opportunistic_tls, verified_tls
 from delivery.session_cache import SessionCache
 from delivery.settings import DeliverySettings
@@ -21,6 +23,7 @@ from mailstead.ops.database import service_database
 from mailstead.ops.events import service_bus
 from mailstead.ops.lifecycle import Runtime
 from mailstead.ops.logging import get_logger
+from mailstead.store.delivery_rules import load_rules
 from mailstead.store.queue import Queue
 
 COUNT_SECONDS = 15.0  # between two counts of the queue for the metrics
@@ -52,6 +55,7 @@ async def delivery(settings: DeliverySettings, runtime: Runtime) -> AsyncIterato
             database,
             signer,
             _router(settings, questions),
+            Rulebook(partial(load_rules, database), settings.last_rule, seconds=settings.delivery_rules_seconds),
             Opener(
                 settings.hostname,
                 settings.timeouts,
@@ -104,7 +108,6 @@ def _router(settings: DeliverySettings, questions: DnsQuestions) -> Router:
         questions,
         own_names=frozenset({settings.hostname.lower()}),
         port=settings.delivery_port,
-        smart_host=settings.delivery_smart_host,
         allow_private=settings.delivery_allow_private_networks,
     )
 

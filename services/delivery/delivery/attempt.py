@@ -10,9 +10,11 @@ from delivery.mta_sts import Policies
 from delivery.mx import DnsQuestions, Router
 from delivery.outcome import Fate, Verdict, deferred, failed, of_reason, verdicts
 from delivery.route import Endpoint, Unroutable, is_literal
+from delivery.rulebook import Rulebook
+from delivery.rules import Rule
 from delivery.secured import Opened, Opener
 from delivery.sign import Signer
-from delivery.tls_policy import Barred, NoPolicy, PolicyUnknown, Published, demand_of
+from delivery.tls_policy import Barred, NoPolicy, PolicyUnknown, Published, at_least, demand_of
 from delivery.transport import Content, HostUnavailable
 from mailstead.model.dns import Trouble
 from mailstead.model.failure import Refused
@@ -63,6 +65,7 @@ class Courier:
         database: Database,
         signer: Signer,
         router: Router,
+        rulebook: Rulebook,
         opener: Opener,
         policies: Policies | None,
         tlsa: DnsQuestions | None,
@@ -73,6 +76,7 @@ class Courier:
         self._database = database
         self._signer = signer
         self._router = router
+        self._rulebook = rulebook
         self._opener = opener
         self._policies = policies
         self._tlsa = tlsa
@@ -84,34 +88,47 @@ class Courier:
 
         Raises nothing for what DNS, a host or the database does to it; cancelled, it ends its connection.
         """
-        route = await self._router.find(leased.domain)
+        try:
+            rule = await self._rulebook.of(leased.tenant_id, leased.domain)
+        except Refused as refused:
+            log.warning("delivery rules cannot be read", reason=str(refused))
+            tried.decide(leased.recipients, deferred("4.3.0", "the route could not be read; it is tried again"))
+            return
+        route = await self._route(leased.domain, rule)
         if isinstance(route, Unroutable):
             tried.host = leased.domain
             tried.decide(leased.recipients, of_reason(route.status, route.reason))
             return
-        published = await self._published(leased.domain)
-        if leased.require_tls and isinstance(published, PolicyUnknown):
+        way = _Way(rule, await self._published(leased.domain, rule))
+        if leased.require_tls and isinstance(way.published, PolicyUnknown):
             tried.host = leased.domain
-            tried.decide(leased.recipients, deferred("4.7.5", f"REQUIRETLS needs the MTA-STS policy: {published.reason}"))
+            tried.decide(leased.recipients, deferred("4.7.5", f"REQUIRETLS needs the MTA-STS policy: {way.published.reason}"))
             return
         try:
             message = await self._open_message(leased)
-            await self._try_endpoints(leased, route, published, message, tried)
+            await self._try_endpoints(leased, route, way, message, tried)
         except Refused as refused:  # our database, not their host (D5)
             log.warning("content cannot be read", reason=str(refused))
             tried.decide(
                 tried.undecided(leased.recipients), deferred("4.3.0", "the message could not be read; it is tried again")
             )
 
-    async def _published(self, domain: str) -> Published:
+    async def _route(self, domain: str, rule: Rule) -> tuple[Endpoint, ...] | Unroutable:
+        """The addresses to try, and how to speak there."""
+        found = await (self._router.via(rule.smart_host) if rule.smart_host else self._router.find(domain))
+        if isinstance(found, Unroutable):
+            return found
+        return tuple(replace(endpoint, dialogue=rule.dialogue) for endpoint in found)
+
+    async def _published(self, domain: str, rule: Rule) -> Published:
         """What the domain says of its hosts; where the operator names the host, the domain is not asked."""
-        if self._policies is None or self._router.fixed or is_literal(domain):
+        if self._policies is None or rule.smart_host or is_literal(domain):
             return NoPolicy()
         return await self._policies.of(domain)
 
-    async def _tlsa_of(self, domain: str, endpoint: Endpoint) -> tuple[Tlsa, ...]:
+    async def _tlsa_of(self, domain: str, endpoint: Endpoint, rule: Rule) -> tuple[Tlsa, ...]:
         """None where DNSSEC does not vouch for the whole way from the domain. Raises HostUnavailable."""
-        if self._tlsa is None or self._router.fixed or is_literal(domain):
+        if self._tlsa is None or rule.smart_host or is_literal(domain):
             return ()
         if not await self._tlsa.exchanges_validated(domain):  # RFC 7672 §2.2.1
             return ()
@@ -121,7 +138,7 @@ class Courier:
         return found
 
     async def _try_endpoints(
-        self, leased: Leased, route: Sequence[Endpoint], published: Published, message: "_Message", tried: Tried
+        self, leased: Leased, route: Sequence[Endpoint], way: "_Way", message: "_Message", tried: Tried
     ) -> None:
         sessions = 0
         last: Verdict | None = None
@@ -130,8 +147,8 @@ class Courier:
             if not sessions:
                 tried.host, tried.address = endpoint.host, endpoint.address
             try:
-                if not await self._visit(leased, endpoint, published, message, tried):
-                    await self._visit(leased, endpoint, published, message, tried, fresh=True)
+                if not await self._visit(leased, endpoint, way, message, tried):
+                    await self._visit(leased, endpoint, way, message, tried, fresh=True)
             except HostUnavailable as unavailable:
                 log.info("host unavailable", host=endpoint.host, address=endpoint.address, reason=unavailable.reason)
                 verdict = _unavailable(unavailable, endpoint.host, require_tls=leased.require_tls)
@@ -152,7 +169,7 @@ class Courier:
         self,
         leased: Leased,
         endpoint: Endpoint,
-        published: Published,
+        way: "_Way",
         message: "_Message",
         tried: Tried,
         *,
@@ -162,7 +179,7 @@ class Courier:
 
         Only a session that took everything waits for more: after a refusal the other side may think anew. Raises HostUnavailable.
         """
-        opened = await self._open(leased, endpoint, published, fresh=fresh)
+        opened = await self._open(leased, endpoint, way, fresh=fresh)
         tried.host, tried.address, tried.tls = endpoint.host, endpoint.address, opened.session.tls
         try:
             heard = await self._converse(opened, leased, message, tried)
@@ -186,14 +203,14 @@ class Courier:
         message = _Message(self._database, header, body, leased, not header.isascii() and _is_utf8(header))
         return replace(message, header=await self._signer.fields(leased, header, message.body_octets()) + header)
 
-    async def _open(self, leased: Leased, endpoint: Endpoint, published: Published, *, fresh: bool) -> Opened:
-        """As safe as the domain and the sender demand. Raises HostUnavailable."""
-        fixed = self._router.fixed
-        tlsa = await self._tlsa_of(leased.domain, endpoint)
-        demand = demand_of(endpoint.host, published, tlsa, require_tls=leased.require_tls, named_by_operator=fixed)
+    async def _open(self, leased: Leased, endpoint: Endpoint, way: "_Way", *, fresh: bool) -> Opened:
+        """As safe as the domain, the sender and the operator demand. Raises HostUnavailable."""
+        tlsa = await self._tlsa_of(leased.domain, endpoint, way.rule)
+        named = way.rule.smart_host is not None
+        demand = demand_of(endpoint.host, way.published, tlsa, require_tls=leased.require_tls, named_by_operator=named)
         if isinstance(demand, Barred):
             raise HostUnavailable(demand.reason, insecure=True)
-        return await self._opener.open(endpoint, demand, fresh=fresh)
+        return await self._opener.open(endpoint, at_least(demand, way.rule.least), fresh=fresh)
 
     async def _converse(self, opened: Opened, leased: Leased, message: "_Message", tried: Tried) -> bool:
         """Offer the undecided recipients, in transactions of bounded size. False: nobody heard, see `_visit`."""
@@ -216,6 +233,14 @@ class Courier:
             for recipient, verdict in zip(sendable, verdicts(result, host=host, notifies=notifies), strict=True):
                 tried.verdicts[recipient.number] = verdict
         return True
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """What decides how safe a session has to be: the operator's rule, and what the domain publishes."""
+
+    rule: Rule
+    published: Published
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 import asyncio
 import ssl
+from ipaddress import ip_address
 from typing import cast
 
 HIGH_WATER = 256 * 1024  # octets waiting to be written before `write` waits
@@ -120,9 +121,10 @@ class Connection(asyncio.Protocol):
         self._writable.set()
 
 
-async def connect(address: str, port: int, timeout: float) -> Connection:
-    """To a literal address. Raises OSError or TimeoutError."""
+async def connect(address: str, port: int, timeout: float, source: str | None = None) -> Connection:
+    """To a literal address, from `source` where that is one of the same family. Raises OSError or TimeoutError."""
     loop = asyncio.get_running_loop()
+    local = (source, 0) if source is not None and ip_address(source).version == ip_address(address).version else None
     async with asyncio.timeout(timeout):
-        _, connection = await loop.create_connection(Connection, address, port)
+        _, connection = await loop.create_connection(Connection, address, port, local_addr=local)
     return connection

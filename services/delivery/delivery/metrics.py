@@ -67,7 +67,7 @@ class Metrics:
             ),
             tls_sessions=Counter(
                 "mailstead_delivery_tls_sessions",
-                "Sessions under a policy, by demand (dane, sts-enforce, sts-testing, requiretls) and result as RFC 8460 names it",
+                "Sessions under a policy (dane, sts-enforce, sts-testing, requiretls, rule), by result as RFC 8460 names it",
                 ["demand", "result"],
                 registry=registry,
             ),

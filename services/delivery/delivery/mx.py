@@ -97,7 +97,7 @@ class DnsQuestions:
 
 
 class Router:
-    """Finds where mail for a domain goes. A smart host takes everything, except that DNS may still have to name its address."""
+    """Finds where mail for a domain goes, by what DNS says."""
 
     def __init__(
         self,
@@ -105,20 +105,15 @@ class Router:
         *,
         own_names: frozenset[str],
         port: int,
-        smart_host: SmartHost | None = None,
         allow_private: bool = False,
     ) -> None:
         self._questions = questions
         self._own_names = own_names
-        self.fixed = smart_host is not None  # every message goes to the operator's host
         self._port = port
-        self._smart_host = smart_host
         self._forbidden = address_rule(allow_private)
 
     async def find(self, domain: str) -> tuple[Endpoint, ...] | Unroutable:
         """The addresses to try, best first; or why there is none."""
-        if self._smart_host:
-            return await self._to_smart_host(self._smart_host)
         address = literal(domain)
         if isinstance(address, Unroutable):
             return address
@@ -131,7 +126,7 @@ class Router:
         answers = await asyncio.gather(*map(self._questions.addresses, hosts))
         return endpoints_of(domain, list(zip(hosts, answers, strict=True)), self._port, self._forbidden, random.shuffle)
 
-    async def _to_smart_host(self, smart_host: SmartHost) -> tuple[Endpoint, ...] | Unroutable:
+    async def via(self, smart_host: SmartHost) -> tuple[Endpoint, ...] | Unroutable:
         """The operator named it, so it may be a private address; and whatever is wrong with it is no sender's fault (D5)."""
         if is_address(smart_host.host):
             return (Endpoint(smart_host.host, smart_host.host, smart_host.port),)

@@ -36,13 +36,17 @@ class Broken:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What was said in one transaction. Replies that never came are None; `recipients` is in the order of the envelope."""
+    """What was said in one transaction. Replies that never came are None; `recipients` is in the order of the envelope.
+
+    By LMTP (RFC 2033 §4.2) there is no `final`, but one for each recipient, in the same order, in `finals`.
+    """
 
     mail: Reply | None
     recipients: tuple[Reply | None, ...]
     data: Reply | None
     final: Reply | None
     broken: Broken | None = None
+    finals: tuple[Reply | None, ...] = ()
 
     @property
     def unheard(self) -> bool:
@@ -52,7 +56,8 @@ class Result:
 
 def verdicts(result: Result, *, host: str, notifies: bool) -> tuple[Verdict, ...]:
     """One verdict for each recipient. `notifies`: the host offered DSN, so notifications of success are its affair."""
-    return tuple(_verdict(result, reply, host, notifies) for reply in result.recipients)
+    finals = result.finals or (result.final,) * len(result.recipients)
+    return tuple(_verdict(result, reply, final, host, notifies) for reply, final in zip(result.recipients, finals, strict=True))
 
 
 def deferred(status: str, reason: str) -> Verdict:
@@ -75,7 +80,7 @@ def expired(last: Verdict) -> Verdict:
     return Verdict(Fate.FAILED, "4.4.7", last.reply, last.host)
 
 
-def _verdict(result: Result, recipient: Reply | None, host: str, notifies: bool) -> Verdict:
+def _verdict(result: Result, recipient: Reply | None, final: Reply | None, host: str, notifies: bool) -> Verdict:
     if result.mail is not None and not result.mail.success:
         return _refusal(result.mail, host)
     if recipient is not None and not recipient.success:
@@ -85,10 +90,10 @@ def _verdict(result: Result, recipient: Reply | None, host: str, notifies: bool)
         return _refusal(recipient, host)
     if result.mail is None or recipient is None:
         return _lost(result)
-    if result.final is not None:
-        if result.final.success:
-            return Verdict(Fate.DELIVERED, result.final.status or "2.0.0", result.final.text, host, notifies=notifies)
-        return _refusal(result.final, host)
+    if final is not None:
+        if final.success:
+            return Verdict(Fate.DELIVERED, final.status or "2.0.0", final.text, host, notifies=notifies)
+        return _refusal(final, host)
     if result.data is not None and result.data.code != 354:
         return _refusal(result.data, host)
     return _lost(result)

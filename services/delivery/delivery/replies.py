@@ -83,17 +83,20 @@ class Capabilities:
 
     offered: frozenset[str] = frozenset()
     max_size: int = 0  # octets; 0: not told, or without limit (RFC 1870 §4)
+    mechanisms: frozenset[str] = frozenset()  # of AUTH (RFC 4954 §3)
 
     @classmethod
     def of(cls, ehlo: Reply) -> "Capabilities":
         """From an EHLO reply; its first line is a greeting."""
-        offered, max_size = set(), 0
+        offered, max_size, mechanisms = set(), 0, set[str]()
         for line in ehlo.lines[1:]:
             keyword, _, parameters = line.strip().partition(" ")
             offered.add(keyword.upper())
             if keyword.upper() == "SIZE" and parameters.isdigit() and len(parameters) < 19:
                 max_size = int(parameters)
-        return cls(frozenset(offered), max_size)
+            if keyword.upper() == "AUTH":
+                mechanisms.update(parameters.upper().split())
+        return cls(frozenset(offered), max_size, frozenset(mechanisms))
 
     def __contains__(self, keyword: str) -> bool:
         return keyword in self.offered

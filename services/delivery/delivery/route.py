@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
+from delivery.dialogue import ORDINARY, Dialogue
 from mailstead.model.dns import NoRecords, NoSuchName, Trouble
 
 MAX_HOSTS = 10  # of one domain that are considered
@@ -44,16 +45,17 @@ class Unroutable:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One address to connect to; `host` is the name that TLS and reports speak of."""
+    """One address to connect to, and how to speak there; `host` is the name that TLS and reports speak of."""
 
     host: str
     address: str
     port: int
+    dialogue: Dialogue = ORDINARY
 
 
 @dataclass(frozen=True, slots=True)
 class SmartHost:
-    """One host that takes everything, instead of what MX records say."""
+    """One host that mail is handed to, instead of what MX records say."""
 
     host: str
     port: int

@@ -2,17 +2,20 @@
 
 from datetime import timedelta
 from ipaddress import ip_address
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, Field, FilePath, field_validator
+from pydantic import BeforeValidator, Field, FilePath, SecretStr, field_validator, model_validator
 from pydantic_settings import NoDecode
 
 from delivery.attempt import Limits
 from delivery.breaker import BreakerPolicy
+from delivery.dialogue import Credentials, Dialogue
 from delivery.route import SmartHost
+from delivery.rules import NO_RULE, Rule
 from delivery.schedule import RetryCurve
 from delivery.session_cache import Keeping
 from delivery.settlement import Policy
+from delivery.tls_policy import Least
 from delivery.transport import Timeouts
 from delivery.worker import Bounds
 from mailstead.ops.settings import Port, ServiceSettings
@@ -43,6 +46,13 @@ class DeliverySettings(ServiceSettings):
     delivery_smart_host: Annotated[SmartHost | None, NoDecode, BeforeValidator(_smart_host)] = Field(
         default=None, description="host:port of a relay that takes everything, instead of looking for MX records"
     )
+    delivery_smart_host_user: str | None = Field(default=None, description="As whom to log in there; needs a password and TLS")
+    delivery_smart_host_password: SecretStr | None = Field(default=None, description="The password for it")
+    delivery_smart_host_tls: Least = Field(
+        default=Least.OPPORTUNISTIC,
+        description="What that relay has to offer at least: opportunistic, encrypted, or verified (its certificate is looked at)",
+    )
+    delivery_rules_seconds: float = _seconds(10, "After this time the delivery rules are read again")
     delivery_allow_private_networks: bool = Field(
         default=False,
         description="Also connect to loopback, private and other addresses that are not of the public Internet",
@@ -108,6 +118,29 @@ class DeliverySettings(ServiceSettings):
         if not value.isascii() or any(c.isspace() for c in value):
             raise ValueError("the host name is said in EHLO: ASCII, without white space")
         return value
+
+    @model_validator(mode="after")
+    def _log_in_by_tls(self) -> Self:
+        if self.delivery_smart_host_user is not None:
+            if self.delivery_smart_host is None or self.delivery_smart_host_password is None:
+                raise ValueError("delivery_smart_host_user needs delivery_smart_host and delivery_smart_host_password")
+            if self.delivery_smart_host_tls is Least.OPPORTUNISTIC:
+                raise ValueError("a password is sent by TLS alone: set delivery_smart_host_tls to encrypted or verified")
+        return self
+
+    @property
+    def last_rule(self) -> Rule:
+        """What holds where the operator made no rule in the database."""
+        if self.delivery_smart_host is None:
+            return NO_RULE
+        credentials = None
+        if self.delivery_smart_host_user is not None and self.delivery_smart_host_password is not None:
+            credentials = Credentials(self.delivery_smart_host_user, self.delivery_smart_host_password.get_secret_value())
+        return Rule(
+            smart_host=self.delivery_smart_host,
+            least=self.delivery_smart_host_tls,
+            dialogue=Dialogue(credentials=credentials),
+        )
 
     @property
     def bounds(self) -> Bounds:

@@ -4,8 +4,10 @@ Octets go in, steps come out: what to send, when to shake hands, when the sessio
 transaction came to. A session carries any number of transactions, one after another. Where a reply is missing the machine says
 in which stage it stands, so that its shell knows how long to wait (RFC 5321 §4.5.3.2) and what a lost connection means.
 
-    GREETING ─ EHLO ─┬─ (HELO) ─────────────────────────┬─ READY ─ ENVELOPE ─ DATA ─ CONTENT ─ FINAL ─ READY …
-                     └─ STARTTLS ─ HANDSHAKE ─ EHLO ────┘                        any stage ─ QUIT ─ CLOSED
+    GREETING ─ EHLO ─┬─ (HELO) ─────────────────────────┬─ (AUTH) ─ READY ─ ENVELOPE ─ DATA ─ CONTENT ─ FINAL ─ READY …
+                     └─ STARTTLS ─ HANDSHAKE ─ EHLO ────┘                                 any stage ─ QUIT ─ CLOSED
+
+By LMTP (RFC 2033) the hello is LHLO, and FINAL lasts until each accepted recipient has had a reply of its own.
 """
 
 from collections import deque
@@ -13,6 +15,7 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 
 from delivery.commands import Envelope, mail_command, recipient_command
+from delivery.dialogue import Credentials
 from delivery.outcome import Broken, Result
 from delivery.replies import Capabilities, ProtocolError, Reply, ReplyReader
 
@@ -25,6 +28,7 @@ class Stage(Enum):
     HELO = auto()
     STARTTLS = auto()
     HANDSHAKE = auto()  # the shell's
+    AUTH = auto()
     READY = auto()  # for `begin` or `quit`
     ENVELOPE = auto()  # replies to MAIL and RCPT
     DATA = auto()  # 354
@@ -36,10 +40,11 @@ class Stage(Enum):
 
 NEXT: dict[Stage, frozenset[Stage]] = {
     Stage.GREETING: frozenset({Stage.EHLO}),
-    Stage.EHLO: frozenset({Stage.HELO, Stage.STARTTLS, Stage.READY}),
+    Stage.EHLO: frozenset({Stage.HELO, Stage.STARTTLS, Stage.AUTH, Stage.READY}),
     Stage.HELO: frozenset({Stage.READY}),
     Stage.STARTTLS: frozenset({Stage.HANDSHAKE, Stage.READY}),
     Stage.HANDSHAKE: frozenset({Stage.EHLO}),
+    Stage.AUTH: frozenset({Stage.READY}),
     Stage.READY: frozenset({Stage.ENVELOPE, Stage.QUIT}),
     Stage.ENVELOPE: frozenset({Stage.DATA, Stage.READY}),
     Stage.DATA: frozenset({Stage.CONTENT, Stage.FINAL, Stage.READY}),
@@ -82,7 +87,7 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class TurnedAway:
-    """The host does not serve us now: its reply to the connection, to EHLO or to HELO."""
+    """The host does not serve us now: its reply to the connection, to EHLO, HELO or AUTH."""
 
     reply: Reply
 
@@ -114,27 +119,33 @@ class _Transaction:
     recipients: list[Reply] = field(default_factory=list)
     data: Reply | None = None
     final: Reply | None = None
+    finals: list[Reply] = field(default_factory=list)  # by LMTP, one for each accepted recipient
 
     @property
-    def accepted(self) -> bool:
-        """Somebody would get the content."""
-        return self.mail is not None and self.mail.success and any(r.success for r in self.recipients)
+    def accepted(self) -> int:
+        """How many would get the content."""
+        return sum(r.success for r in self.recipients) if self.mail is not None and self.mail.success else 0
 
     def result(self, broken: Broken | None = None) -> Result:
         replies: list[Reply | None] = list(self.recipients)
         replies += [None] * (self.recipients_wanted - len(replies))
-        return Result(self.mail, tuple(replies), self.data, self.final, broken)
+        finals = iter(self.finals)
+        each = tuple(next(finals, None) if r and r.success else None for r in replies) if self.finals else ()
+        return Result(self.mail, tuple(replies), self.data, self.final, broken, each)
 
 
 class Client:
     """One connection's dialogue. `name` is what we call ourselves; with `tls`, STARTTLS is used where it is offered."""
 
-    def __init__(self, name: str, *, tls: bool) -> None:
+    def __init__(self, name: str, *, tls: bool, lmtp: bool = False, credentials: Credentials | None = None) -> None:
         self.stage = Stage.GREETING
         self.capabilities = Capabilities()
         self.secured = False
         self._name = name
         self._tls = tls
+        self._lmtp = lmtp
+        self._credentials = credentials
+        self._to_prove: list[str] = []  # what LOGIN is still going to ask for
         self._reader = ReplyReader()
         self._transaction: _Transaction | None = None
         self._used = False  # a transaction was begun and not ended by its final dot: RSET before the next
@@ -155,7 +166,7 @@ class Client:
         self.secured = True
         self.capabilities = Capabilities()
         self._go(Stage.EHLO)
-        return [self._hello("EHLO")]
+        return [self._hello()]
 
     def begin(self, envelope: Envelope) -> list[Step]:
         """Start a transaction; with PIPELINING all of its commands leave at once. Raises ValueError for a bad address."""
@@ -210,6 +221,8 @@ class Client:
                 return self._helo(reply)
             case Stage.STARTTLS:
                 return self._starttls(reply)
+            case Stage.AUTH:
+                return self._auth(reply)
             case Stage.ENVELOPE | Stage.DATA | Stage.CONTENT | Stage.FINAL if self._transaction:
                 return self._in_transaction(reply, self._transaction)
             case Stage.QUIT:
@@ -224,7 +237,7 @@ class Client:
         if reply.code != 220:
             return self._turned_away(reply)
         self._go(Stage.EHLO)
-        return [self._hello("EHLO")]
+        return [self._hello()]
 
     def _ehlo(self, reply: Reply) -> list[Step]:
         if reply.success:
@@ -233,9 +246,9 @@ class Client:
                 self._go(Stage.STARTTLS)
                 return [Send(b"STARTTLS\r\n")]
             return self._ready()
-        if 500 <= reply.code < 600 and not self.secured:  # RFC 5321 §3.2: a host that does not know EHLO
+        if 500 <= reply.code < 600 and not self.secured and not self._lmtp:  # RFC 5321 §3.2: a host that does not know EHLO
             self._go(Stage.HELO)
-            return [self._hello("HELO")]
+            return [Send(f"HELO {self._name}\r\n".encode("ascii"))]
         return self._turned_away(reply)
 
     def _helo(self, reply: Reply) -> list[Step]:
@@ -249,10 +262,20 @@ class Client:
             return self._turned_away(reply)
         return self._ready()  # opportunistic: offered and then refused is as good as not offered
 
+    def _auth(self, reply: Reply) -> list[Step]:
+        if reply.code == 334 and self._to_prove:
+            return [Send(f"{self._to_prove.pop(0)}\r\n".encode("ascii"))]
+        if reply.code == 235:
+            self._go(Stage.READY)
+            return [Ready()]
+        return self._turned_away(reply)
+
     def _in_transaction(self, reply: Reply, transaction: _Transaction) -> list[Step]:
         if self.stage in (Stage.CONTENT, Stage.FINAL) and not transaction.awaited:
             if self.stage is Stage.CONTENT and reply.success:
                 raise ProtocolError("content accepted before its end")
+            if self._lmtp and self.stage is Stage.FINAL:
+                return self._final_of_one(reply, transaction)
             transaction.final = reply
             # A verdict before the final dot leaves the connection in the middle of content: it cannot be used again.
             return self._finish(transaction, close=self.stage is Stage.CONTENT or reply.code == 421)
@@ -273,6 +296,13 @@ class Client:
             return []
         return self._go_on(transaction)
 
+    def _final_of_one(self, reply: Reply, transaction: _Transaction) -> list[Step]:
+        """RFC 2033 §4.2: the replies come in the order of the accepted recipients."""
+        transaction.finals.append(reply)
+        if len(transaction.finals) < transaction.accepted:
+            return []
+        return self._finish(transaction, close=reply.code == 421)
+
     def _go_on(self, transaction: _Transaction) -> list[Step]:
         """All replies so far are in: the next command, the content, or the end."""
         if transaction.to_send:
@@ -285,6 +315,8 @@ class Client:
         if transaction.accepted:
             self._go(Stage.CONTENT)
             return [SendContent()]
+        if self._lmtp:  # nobody to have a reply for
+            return self._finish(transaction, close=True)
         transaction.awaited.append(_Command.DOT)  # RFC 2920 §3.1: 354 although every recipient was refused
         self._go(Stage.FINAL)
         return [Send(b".\r\n")]
@@ -307,20 +339,35 @@ class Client:
         if close:
             self._close()
             return [Finished(result), Close()]
-        self._used = result.final is None  # after the final dot both sides start afresh
+        self._used = result.final is None and not result.finals  # after the final dot both sides start afresh
         self._go(Stage.READY)
         return [Finished(result)]
 
     def _ready(self) -> list[Step]:
+        if self._credentials is not None:
+            return [self._log_in(self._credentials)]
         self._go(Stage.READY)
         return [Ready()]
+
+    def _log_in(self, credentials: Credentials) -> Send:
+        if not self.secured:
+            raise ProtocolError("no TLS, and a password is not sent without it")
+        if "PLAIN" in self.capabilities.mechanisms:
+            command = f"AUTH PLAIN {credentials.plain}"
+        elif "LOGIN" in self.capabilities.mechanisms:
+            command = "AUTH LOGIN"
+            self._to_prove = list(credentials.login)
+        else:
+            raise ProtocolError("neither AUTH PLAIN nor AUTH LOGIN is offered")
+        self._go(Stage.AUTH)
+        return Send(f"{command}\r\n".encode("ascii"))
 
     def _turned_away(self, reply: Reply) -> list[Step]:
         self._close()
         return [TurnedAway(reply), Close()]
 
-    def _hello(self, verb: str) -> Send:
-        return Send(f"{verb} {self._name}\r\n".encode("ascii"))
+    def _hello(self) -> Send:
+        return Send(f"{'LHLO' if self._lmtp else 'EHLO'} {self._name}\r\n".encode("ascii"))
 
     def _go(self, stage: Stage) -> None:
         if stage not in NEXT[self.stage]:

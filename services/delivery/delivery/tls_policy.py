@@ -3,7 +3,7 @@
 Pure: records, policies and hosts are values. `mta_sts.py` fetches policies, `secured.py` carries out what is decided here.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from delivery.dane import Tlsa
@@ -60,12 +60,20 @@ class Handshake(Enum):
     PLAIN = "plain"
 
 
+class Least(Enum):
+    """What the operator asks for at least."""
+
+    OPPORTUNISTIC = "opportunistic"
+    ENCRYPTED = "encrypted"
+    VERIFIED = "verified"
+
+
 @dataclass(frozen=True, slots=True)
 class Demand:
     """The ways to connect to a host, best first: where TLS fails in one, the next is tried. Never empty."""
 
     ways: tuple[Handshake, ...]
-    label: str = "none"  # for metrics: none, dane, sts-enforce, sts-testing, requiretls
+    label: str = "none"  # for metrics: none, dane, sts-enforce, sts-testing, requiretls, rule
     tlsa: tuple[Tlsa, ...] = ()  # for Handshake.DANE
     require_tls: bool = False  # the host has to offer REQUIRETLS too (RFC 8689 §4.2.1)
 
@@ -84,6 +92,21 @@ class Barred:
 
 OPPORTUNISTIC = Demand((Handshake.UNVERIFIED, Handshake.PLAIN))
 """Encryption where it can be had (RFC 7435)."""
+
+
+_ENOUGH = {
+    Least.OPPORTUNISTIC: frozenset(Handshake),
+    Least.ENCRYPTED: frozenset(Handshake) - {Handshake.PLAIN},
+    Least.VERIFIED: frozenset({Handshake.DANE, Handshake.VERIFIED}),
+}
+
+
+def at_least(demand: Demand, least: Least) -> Demand:
+    """The demand without the ways that an operator's rule does not let suffice."""
+    ways = tuple(way for way in demand.ways if way in _ENOUGH[least])
+    if ways == demand.ways:
+        return demand
+    return replace(demand, ways=ways or (Handshake.VERIFIED,), label="rule")
 
 
 def record_id(texts: tuple[str, ...]) -> str | None:

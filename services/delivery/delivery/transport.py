@@ -157,12 +157,13 @@ class Session:
 
 
 async def open_session(endpoint: Endpoint, name: str, timeouts: Timeouts, tls: ssl.SSLContext | None) -> Session:
-    """Connect and say hello, with STARTTLS where `tls` is given and the host offers it. Raises HostUnavailable."""
+    """Connect, say hello, with STARTTLS where `tls` is given and the host offers it, and log in. Raises HostUnavailable."""
+    dialogue = endpoint.dialogue
     try:
-        connection = await connect(endpoint.address, endpoint.port, timeouts.connect)
+        connection = await connect(endpoint.address, endpoint.port, timeouts.connect, dialogue.source)
     except (OSError, TimeoutError) as error:
         raise HostUnavailable(f"cannot connect to {where(endpoint)}: {explain(error)}") from error
-    client = Client(name, tls=tls is not None)
+    client = Client(dialogue.hello or name, tls=tls is not None, lmtp=dialogue.lmtp, credentials=dialogue.credentials)
     try:
         await _greet(endpoint, connection, client, timeouts, tls)
     except _NETWORK_ERRORS as error:
@@ -192,7 +193,7 @@ async def _greet(
                 case TurnedAway(reply):
                     raise HostUnavailable(f"{where(endpoint)} said: {reply.text}", reply=reply)
                 case ShakeHands() if tls:
-                    await connection.start_tls(tls, _sni(endpoint.host), timeouts.tls)
+                    await connection.start_tls(tls, _server_name(endpoint.host, tls), timeouts.tls)
                     for following in client.handshake_done():
                         await perform(following, connection, timeouts.hello)
                 case _:
@@ -218,9 +219,18 @@ async def perform(step: Step, connection: Connection, timeout: float) -> None:
             raise ProtocolError(f"unexpected step {type(step).__name__}")
 
 
-def _sni(host: str) -> str | None:
-    """The host as a name that a TLS handshake can carry; address literals and odd names from DNS are none."""
-    return host if _HOST_NAME.fullmatch(host) and not is_address(host) else None
+def _server_name(host: str, context: ssl.SSLContext) -> str | None:
+    """The host as a name that a TLS handshake can carry; address literals and odd names from DNS are none.
+
+    Raises ConnectionError where a certificate has to be that of such a name.
+    """
+    if is_address(host):
+        return host if context.check_hostname else None
+    if _HOST_NAME.fullmatch(host):
+        return host
+    if context.check_hostname:
+        raise ConnectionError("no certificate can name this host")
+    return None
 
 
 def where(endpoint: Endpoint) -> str:

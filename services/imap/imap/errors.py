@@ -23,6 +23,7 @@ REPLIES: dict[Failure, Reply] = {
     Failure.NO_SUCH_MESSAGE: no("no such message", "EXPUNGEISSUED"),
     Failure.NO_SUCH_SCRIPT: UNEXPECTED,
     Failure.NO_SUCH_KEY: UNEXPECTED,
+    Failure.NO_SUCH_RULE: UNEXPECTED,
     Failure.MAILBOX_EXISTS: no("mailbox exists already", "ALREADYEXISTS"),
     Failure.MAILBOX_HAS_CHILDREN: no("mailbox has mailboxes below it", "HASCHILDREN"),
     Failure.INVALID_NAME: no("that cannot be a mailbox name", "CANNOT"),

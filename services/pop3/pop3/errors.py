@@ -23,6 +23,7 @@ REPLIES: dict[Failure, Reply] = {
     Failure.NO_SUCH_MESSAGE: Reply(False, "no such message"),
     Failure.NO_SUCH_SCRIPT: UNEXPECTED,
     Failure.NO_SUCH_KEY: UNEXPECTED,
+    Failure.NO_SUCH_RULE: UNEXPECTED,
     Failure.MAILBOX_EXISTS: UNEXPECTED,
     Failure.MAILBOX_HAS_CHILDREN: UNEXPECTED,
     Failure.INVALID_NAME: UNEXPECTED,

@@ -157,6 +157,7 @@ FAILURES: dict[Failure, Reply] = {
     Failure.NO_SUCH_MESSAGE: TRY_LATER,
     Failure.NO_SUCH_SCRIPT: TRY_LATER,
     Failure.NO_SUCH_KEY: TRY_LATER,
+    Failure.NO_SUCH_RULE: TRY_LATER,
     Failure.MAILBOX_EXISTS: TRY_LATER,
     Failure.MAILBOX_HAS_CHILDREN: TRY_LATER,
     Failure.INVALID_NAME: TRY_LATER,

@@ -24,6 +24,7 @@ class Failure(Enum):
     NO_SUCH_SCRIPT = "no such script"
     NO_SUCH_KEY = "no such key"
     NO_SUCH_TENANT = "no such tenant"
+    NO_SUCH_RULE = "no such rule"
     MAILBOX_EXISTS = "mailbox exists"
     MAILBOX_HAS_CHILDREN = "mailbox has children"
     INVALID_NAME = "invalid name"

@@ -26,6 +26,9 @@ class Reach:
     async def of_api_key(self, api_key_id: int) -> int | None:
         return await self._tenant("SELECT tenant_id FROM api_keys WHERE api_key_id = $1", api_key_id)
 
+    async def of_delivery_rule(self, rule_id: UUID) -> int | None:
+        return await self._tenant("SELECT tenant_id FROM delivery_rules WHERE rule_id = $1", rule_id)
+
     async def _tenant(self, sql: str, key: object) -> int | None:
         row = await self._database.fetchrow("tenant of", sql, key)
         return row["tenant_id"] if row else None

@@ -81,6 +81,7 @@ ROLES: tuple[Role, ...] = (
             "queue_recipients": "SELECT, UPDATE",
             "queue_attempts": "SELECT, INSERT",
             "signing_keys": "SELECT",
+            "delivery_rules": "SELECT",
         },
     ),
     _role(
@@ -144,6 +145,8 @@ ROLES: tuple[Role, ...] = (
             "queue_messages": "SELECT, DELETE",
             "queue_recipients": "SELECT",
             "queue_attempts": "SELECT",
+            "delivery_rules": "SELECT (rule_id, tenant_id, domain, host, port, protocol, tls, username, source, hello,"
+            " created_at), INSERT, UPDATE, DELETE",
             # Who manages keys need not know them.
             "signing_keys": "SELECT (domain_id, selector, algorithm, record, state, created_at, activated_at, retired_at),"
             " INSERT, UPDATE (state, activated_at, retired_at), DELETE",

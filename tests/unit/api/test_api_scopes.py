@@ -79,6 +79,11 @@ ROUTES: dict[tuple[str, str], Scope | None] = {
     ("DELETE", "/v1/aliases/{address}"): Scope.ALIASES_WRITE,
     ("GET", "/v1/queue"): Scope.QUEUE_READ,
     ("GET", "/v1/queue/{queue_id}"): Scope.QUEUE_READ,
+    ("GET", "/v1/delivery-rules"): Scope.DELIVERY_RULES_READ,
+    ("POST", "/v1/delivery-rules"): Scope.DELIVERY_RULES_WRITE,
+    ("GET", "/v1/delivery-rules/{rule_id}"): Scope.DELIVERY_RULES_READ,
+    ("PUT", "/v1/delivery-rules/{rule_id}"): Scope.DELIVERY_RULES_WRITE,
+    ("DELETE", "/v1/delivery-rules/{rule_id}"): Scope.DELIVERY_RULES_WRITE,
     ("GET", "/v1/health"): None,
     ("GET", "/v1/version"): Scope.SERVER_READ,
 }
@@ -94,6 +99,7 @@ def concrete(path: str) -> str:
         account_id=1,
         app_password_id=1,
         queue_id=ID,
+        rule_id=ID,
         tenant_id=4711,
         api_key_id=4711,
     )

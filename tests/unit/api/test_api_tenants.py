@@ -29,8 +29,10 @@ async def theirs(client: Client) -> dict[str, Any]:
     await client.post("/v1/domains/theirs.test/signing-keys", json={"selector": "s1"})
     await client.put(f"/v1/accounts/{account['id']}/sieve-scripts/main", json={"text": "keep;"})
     key = (await client.post("/v1/api-keys", json={"name": "their key", "scopes": ["admin"], "tenant_id": tenant["id"]})).json()
+    rule = await created(client, "/v1/delivery-rules", {"tenant_id": tenant["id"], "domain": "", "host": "relay.test"})
     return {
         "tenant_id": tenant["id"],
+        "rule_id": rule["id"],
         "domain": "theirs.test",
         "account_id": account["id"],
         "address": "sales@theirs.test",

@@ -15,12 +15,11 @@ def questions(server: DnsServer, *, ipv6: bool = True, seconds: float = 10) -> D
     return DnsQuestions([server.host], server.port, ipv6=ipv6, seconds=seconds)
 
 
-def router(server: DnsServer, *, smart_host: str | None = None, allow_private: bool = True) -> Router:
+def router(server: DnsServer, *, allow_private: bool = True) -> Router:
     return Router(
         questions(server),
         own_names=frozenset({"mx.own.test"}),
         port=2525,
-        smart_host=SmartHost.parse(smart_host) if smart_host else None,
         allow_private=allow_private,
     )
 
@@ -91,16 +90,17 @@ async def test_private_networks_are_not_reached_unless_allowed(dns_server: DnsSe
     assert isinstance(found, Unroutable) and found.status == "5.4.4"
 
 
-async def test_a_smart_host_takes_everything(dns_server: DnsServer) -> None:
+async def test_a_smart_host_may_be_private(dns_server: DnsServer) -> None:
     dns_server.records("relay A 127.0.0.7")
     expected = (Endpoint("relay.test", "127.0.0.7", 587),)
-    assert await router(dns_server, smart_host="relay.test:587", allow_private=False).find("nowhere.test") == expected
-    literal = await router(dns_server, smart_host="127.0.0.8:25", allow_private=False).find("nowhere.test")
+    strict = router(dns_server, allow_private=False)
+    assert await strict.via(SmartHost("relay.test", 587)) == expected
+    literal = await strict.via(SmartHost("127.0.0.8", 25))
     assert literal == (Endpoint("127.0.0.8", "127.0.0.8", 25),)
 
 
 async def test_a_smart_host_that_is_not_there_is_no_senders_fault(dns_server: DnsServer) -> None:
-    found = await router(dns_server, smart_host="gone.test:587").find("d.test")
+    found = await router(dns_server).via(SmartHost("gone.test", 587))
     assert isinstance(found, Unroutable) and found.status == "4.4.3"
 
 

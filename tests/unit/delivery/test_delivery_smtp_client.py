@@ -11,6 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from delivery.commands import Envelope, EnvelopeRecipient, needs_utf8, unsendable
+from delivery.dialogue import ORDINARY, Credentials
+from delivery.dialogue import Dialogue as Speaks
 from delivery.outcome import Fate, Result, verdicts
 from delivery.replies import Capabilities, ProtocolError, Reply, ReplyReader
 from delivery.smtp_client import (
@@ -41,11 +43,14 @@ DOMAIN = Envelope("alice@own.test", (EnvelopeRecipient("bob@dåst.test"),), 100,
 BOUNCE = Envelope("", (EnvelopeRecipient("bob@dest.test", frozenset({"NEVER"})),), 100)
 
 
+SPEAKS = {"lmtp": Speaks(lmtp=True), "logged-in": Speaks(credentials=Credentials("us", "hush"))}
+
+
 class Play:
     """Feeds a client and notes what it wants, in the words of a dialogue."""
 
-    def __init__(self, envelopes: list[Envelope], *, tls: bool, octets: bool) -> None:
-        self.client = Client("mx.own.test", tls=tls)
+    def __init__(self, envelopes: list[Envelope], *, tls: bool, octets: bool, dialogue: Speaks = ORDINARY) -> None:
+        self.client = Client("mx.own.test", tls=tls, lmtp=dialogue.lmtp, credentials=dialogue.credentials)
         self.envelopes = envelopes
         self.octets = octets
         self.said: list[str] = []
@@ -94,6 +99,7 @@ class Dialogue:
     envelopes: list[Envelope] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
     outcome: list[str] = field(default_factory=list)
+    speaks: Speaks = ORDINARY
 
 
 def read_dialogues() -> dict[str, Dialogue]:
@@ -105,6 +111,8 @@ def read_dialogues() -> dict[str, Dialogue]:
                 current = dialogues[rest] = Dialogue()
             case "envelopes:":
                 current.envelopes = [ENVELOPES[name] for name in rest.split()]
+            case "speaks:":
+                current.speaks = SPEAKS[rest]
             case "outcome:":
                 current.outcome.append(rest)
             case "S:" | "C:":
@@ -123,7 +131,7 @@ DIALOGUES = read_dialogues()
 @pytest.mark.parametrize("name", DIALOGUES)
 def test_dialogue(name: str, octets: bool) -> None:
     dialogue = DIALOGUES[name]
-    play = Play(list(dialogue.envelopes), tls=True, octets=octets)
+    play = Play(list(dialogue.envelopes), tls=True, octets=octets, dialogue=dialogue.speaks)
     for line in dialogue.lines:
         if line.startswith("S: "):
             assert not play.said, f"before {line!r} the client says {play.said}"
@@ -156,6 +164,40 @@ def test_octets_before_the_handshake_are_an_injection() -> None:
 def test_a_reply_to_nothing_is_an_error() -> None:
     with pytest.raises(ProtocolError, match="reply to nothing"):
         ready().receive(b"250 hello?\r\n")
+
+
+@pytest.mark.parametrize(
+    ("offers", "secured", "reason"),
+    [
+        ((), False, "no TLS"),
+        (("AUTH PLAIN",), False, "no TLS"),
+        ((), True, "neither AUTH PLAIN nor AUTH LOGIN"),
+        (("AUTH CRAM-MD5",), True, "neither AUTH PLAIN nor AUTH LOGIN"),
+    ],
+)
+def test_a_password_is_sent_by_tls_alone_and_as_it_can_be_taken(offers: tuple[str, ...], secured: bool, reason: str) -> None:
+    client = Client("mx.own.test", tls=True, credentials=Credentials("us", "hush"))
+    client.receive(b"220 relay.test\r\n")
+    if secured:
+        client.receive(b"250-relay.test\r\n250 STARTTLS\r\n")
+        client.receive(b"220 go\r\n")
+        client.handshake_done()
+    with pytest.raises(ProtocolError, match=reason):
+        client.receive("\r\n".join(["250-relay.test", *(f"250-{o}" for o in offers), "250 HELP", ""]).encode())
+
+
+def test_by_lmtp_who_had_a_reply_before_the_connection_was_lost_is_settled() -> None:
+    client = Client("mx.own.test", tls=True, lmtp=True)
+    client.receive(b"220 lmtp.test\r\n")
+    client.receive(b"250-lmtp.test\r\n250 PIPELINING\r\n")
+    client.begin(TWO)
+    client.receive(b"250 ok\r\n250 ok\r\n250 ok\r\n354 go\r\n")
+    client.content_sent()
+    client.receive(b"250 2.0.0 stored\r\n")
+    result = client.lost("connection reset")
+    assert result is not None
+    bob, eve = verdicts(result, host="lmtp.test", notifies=False)
+    assert (bob.fate, eve.fate, eve.in_doubt) == (Fate.DELIVERED, Fate.DEFERRED, True)
 
 
 def test_after_the_final_dot_a_lost_connection_is_told_apart() -> None:

@@ -106,6 +106,7 @@ REPLIES: dict[Failure, Reply] = {
     Failure.NO_SUCH_MESSAGE: UNEXPECTED,
     Failure.NO_SUCH_SCRIPT: no("There is no script by that name", Code.NONEXISTENT),
     Failure.NO_SUCH_KEY: UNEXPECTED,
+    Failure.NO_SUCH_RULE: UNEXPECTED,
     Failure.MAILBOX_EXISTS: UNEXPECTED,
     Failure.MAILBOX_HAS_CHILDREN: UNEXPECTED,
     Failure.INVALID_NAME: no("A script cannot have that name"),

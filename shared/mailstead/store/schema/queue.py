@@ -81,3 +81,26 @@ queue_attempts = Table(
     Column("reply", Text, nullable=False),
     CheckConstraint("outcome in ('delivered', 'deferred', 'failed')", name="outcome"),
 )
+
+delivery_rules = Table(
+    "delivery_rules",
+    metadata,
+    Column("rule_id", Uuid, primary_key=True),
+    Column("tenant_id", BigInteger, ForeignKey("tenants.tenant_id", ondelete="CASCADE"), comment="whose mail; null: everybody's"),
+    Column("domain", Text, nullable=False, comment="example.org, .example.org (all below it), or empty: any"),
+    Column("host", Text, comment="the smart host; null: whom MX records name"),
+    Column("port", Integer),
+    Column("protocol", Text, nullable=False, server_default=text("'smtp'")),
+    Column("tls", Text, nullable=False, server_default=text("'opportunistic'"), comment="what the host has to offer at least"),
+    Column("username", Text),
+    Column("password", Text),
+    Column("source", Text, comment="the address of ours that connects"),
+    Column("hello", Text, comment="the name of that address"),
+    moment("created_at", default=True),
+    CheckConstraint("(host is null) = (port is null)", name="host"),
+    CheckConstraint("protocol = 'smtp' or (protocol = 'lmtp' and host is not null)", name="protocol"),
+    CheckConstraint("tls in ('opportunistic', 'encrypted', 'verified')", name="tls"),
+    CheckConstraint("(username is null) = (password is null)", name="password"),
+    CheckConstraint("username is null or (host is not null and tls <> 'opportunistic')", name="username"),
+    Index("delivery_rules_key", "tenant_id", "domain", unique=True, postgresql_nulls_not_distinct=True),
+)

@@ -11,7 +11,7 @@ end the database must be sound, and no service may have met an error that nothin
 import asyncio
 import json
 import ssl
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import fields
 from itertools import count
@@ -31,6 +31,7 @@ from mailstead_local.services import BY_NAME, SERVICES
 from mailstead_local.system import NAMES, System
 
 DOMAIN = "demo.test"
+ALL = tuple(service.name for service in SERVICES)
 UNFORESEEN = frozenset({"unhandled error", "session failed", "background task crashed", "stopped by an error"})
 
 
@@ -45,8 +46,8 @@ class Stack:
         self._numbers = count(1)
         self._ending = ExitStack()
 
-    def start_all(self) -> None:
-        """Everything, ready, with the demo domain."""
+    def start_all(self, services: Sequence[str] = ALL) -> None:
+        """PostgreSQL, NATS and these services, ready, with the demo domain."""
         self.system.certificates.ensure(NAMES)
         self._ending.callback(self.system.stop_postgres)
         self.system.start_postgres()
@@ -54,10 +55,10 @@ class Stack:
         self._ending.callback(self.system.stop_nats)
         self.system.start_nats()
         self._ending.callback(self.system.stop_services)
-        for service in SERVICES:
-            self.system.start_service(service.name)
-        for service in SERVICES:
-            self.system.wait_ready(service.name)
+        for name in services:
+            self.system.start_service(name)
+        for name in services:
+            self.system.wait_ready(name)
         self.demo = create_demo(self.system)
 
     def stop_all(self) -> None:

@@ -29,6 +29,8 @@ def show(system: System, demo: Demo) -> None:
     out.print()
     out.print(_listeners(system.ports))
     out.print(_client(system.ports, demo))
+    console = f"http://localhost:{system.ports.api}/"
+    out.print(f"\nWeb console: [bold]{console}[/bold]   sign in as {demo.alice.user} (operator) or {demo.bob.user}")
     out.print(f"Data, logs and secrets: [bold]{system.folder.path}[/bold] (demo.env: the secrets above, for a shell)")
     out.print("[bold]Ctrl-C[/bold] drains and stops everything; the next start finds the same mail.")
 

@@ -1,4 +1,4 @@
-"""A demo domain with two people and a key for the API, made the first time and found again ever after."""
+"""A demo domain with two people, one an operator, and a key for the API: made the first time and found again ever after."""
 
 import asyncio
 import shlex
@@ -71,6 +71,7 @@ async def _provision(demo: Demo, owner_url: str, api_url: str) -> None:
         for person in (demo.alice, demo.bob):
             account = {"address": person.user, "password": person.password, "quota_bytes": QUOTA_BYTES}
             await _create(api, "/v1/accounts", account)
+        await _make_operator(api, demo.alice)
 
 
 async def _create_key(owner_url: str, token: str) -> None:
@@ -82,6 +83,15 @@ async def _create_key(owner_url: str, token: str) -> None:
                 f"the database knows another API key {KEY_NAME!r} than secrets.json: they are not of one run"
             ) from refused
         raise LocalFailure(f"cannot make the API key: {refused}") from refused
+
+
+async def _make_operator(api: httpx.AsyncClient, person: Person) -> None:
+    try:
+        found = (await api.get("/v1/accounts", params={"address": person.user, "limit": 1})).raise_for_status().json()
+        path = f"/v1/accounts/{found['items'][0]['id']}/role"
+        (await api.put(path, json={"role": "operator"})).raise_for_status()
+    except httpx.HTTPError as error:
+        raise LocalFailure(f"the API does not make {person.user} an operator: {type(error).__name__} {error}") from error
 
 
 async def _create(api: httpx.AsyncClient, path: str, body: dict[str, object]) -> None:

@@ -50,7 +50,9 @@ def _run(stack: ExitStack, data: Path, port_shift: int, settings: Mapping[str, s
     folder = DataFolder(data)
     stack.enter_context(folder.locked())
     ports.check_free()
-    system = System(folder, ports, {"MAILSTEAD_PROXY_NETWORKS": HOST, **settings})
+    # The console is plain HTTP on loopback, where not every browser sends a cookie that is for HTTPS.
+    ours = {"MAILSTEAD_PROXY_NETWORKS": HOST, "MAILSTEAD_API_SECURE_COOKIE": "false"}
+    system = System(folder, ports, {**ours, **settings})
     stack.enter_context(_signals(system))
     system.certificates.ensure(NAMES)
 

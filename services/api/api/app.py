@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from api import openapi
+from api import console, openapi
 from api.deps import Backend
 from api.dns_records import Hosts
 from api.errors import on_http, on_invalid, on_refused, on_unexpected
@@ -20,6 +20,7 @@ from api.rate_limit import RateLimit
 from api.routers import ROUTERS, account_imports
 from api.server import serve_http
 from api.settings import ApiSettings
+from api.sign_in_cookie import SignInCookie
 from mailstead.bus import Bus
 from mailstead.model.failure import Refused
 from mailstead.ops.authentication import Authenticator, service_authenticator
@@ -83,6 +84,7 @@ def routes() -> FastAPI:
     )
     for router in ROUTERS:
         app.include_router(router)
+    app.include_router(console.router)
     return app
 
 
@@ -114,6 +116,7 @@ def backend_over(
         authenticator=authenticator,
         sign_ins=SignIns(db),
         sign_in_life=timedelta(hours=settings.api_sign_in_hours),
+        sign_in_cookie=SignInCookie(settings.api_secure_cookie),
         totp=TotpSecrets(db),
         provisioning=Provisioning(db),
         account_import=AccountImport(db),

@@ -19,6 +19,7 @@ from api.metrics import CanaryMetrics
 from api.rate_limit import RateLimit
 from api.schemas.common import MAX_ID
 from api.scopes import OF_OPERATORS, Scope, grants
+from api.sign_in_cookie import SignInCookie
 from mailstead.bus import Bus
 from mailstead.model.api_key import MAX_KEY, TOKEN_PREFIX, fingerprint
 from mailstead.model.failure import Failure, Refused
@@ -65,6 +66,7 @@ class Backend:
     authenticator: Authenticator
     sign_ins: SignIns
     sign_in_life: timedelta
+    sign_in_cookie: SignInCookie
     totp: TotpSecrets
     provisioning: Provisioning
     account_import: AccountImport
@@ -124,7 +126,7 @@ async def _authorize(
 
     For what a path names beyond the caller's tenant it raises what is raised where it is not there.
     """
-    caller = await _caller_of(backend, credentials)
+    caller = await _caller_of(request, backend, credentials)
     request.state.allowance = await backend.rate_limit.spend(caller.name)
     await _let_in(request, backend, caller, needed)
 
@@ -136,7 +138,7 @@ async def _authorize_owner(
     credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
 ) -> None:
     """As `_authorize`, and lets in the owner of the account that the path names too."""
-    caller = await _caller_of(backend, credentials)
+    caller = await _caller_of(request, backend, credentials)
     request.state.allowance = await backend.rate_limit.spend(caller.name)
     if caller.account_id is not None and request.path_params.get("account_id") == str(caller.account_id):
         await _begin(request, backend, caller)
@@ -169,15 +171,16 @@ async def _begin(request: Request, backend: Backend, caller: Caller) -> None:
     await begin(request, backend.audit, backend.reach, caller, request.state.trace_id)
 
 
-async def _caller_of(backend: Backend, credentials: HTTPAuthorizationCredentials | None) -> Caller:
-    if credentials is None or len(credentials.credentials) > MAX_KEY:
+async def _caller_of(request: Request, backend: Backend, credentials: HTTPAuthorizationCredentials | None) -> Caller:
+    given = backend.sign_in_cookie.token(request) if credentials is None else credentials.credentials
+    if not given or len(given) > MAX_KEY:
         raise Refused(Failure.BAD_CREDENTIALS, "no key")
-    if credentials.credentials.startswith(TOKEN_PREFIX):
-        signed_in = await backend.sign_ins.find(fingerprint(credentials.credentials))
+    if given.startswith(TOKEN_PREFIX):
+        signed_in = await backend.sign_ins.find(fingerprint(given))
         if signed_in is None:
             raise Refused(Failure.BAD_CREDENTIALS, "not signed in, or no more")
         return caller_signed_in(signed_in)
-    key = await backend.api_keys.find(fingerprint(credentials.credentials))
+    key = await backend.api_keys.find(fingerprint(given))
     if key is None:
         raise Refused(Failure.BAD_CREDENTIALS, "unknown or expired key")
     return Caller(f"key {key.name}", frozenset(key.scopes), key.tenant_id)

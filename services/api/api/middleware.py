@@ -39,7 +39,9 @@ class Outermost:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                headers = [*message.get("headers", ()), (b"x-trace-id", trace_id.encode()), (b"cache-control", b"no-store")]
+                headers = [*message.get("headers", ()), (b"x-trace-id", trace_id.encode())]
+                if not any(name == b"cache-control" for name, _ in headers):
+                    headers.append((b"cache-control", b"no-store"))
                 allowance: Allowance | None = scope.get("state", {}).get("allowance")
                 headers += allowance.headers() if allowance else []
                 message = {**message, "headers": headers}

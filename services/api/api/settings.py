@@ -24,6 +24,9 @@ class ApiSettings(ServiceSettings, LoginSettings, DnsSettings, SieveSettings):
         description="Whether a domain that a caller of one tenant creates works only once DNS has shown that they own it",
     )
     api_sign_in_hours: float = Field(default=12, gt=0, le=720, description="How long who signs in stays signed in, in hours")
+    api_secure_cookie: bool = Field(
+        default=True, description="Whether browsers send the cookie of the web console only over HTTPS, or to localhost"
+    )
     api_mail_host: str | None = Field(
         default=None,
         description="Name by which the world reaches mail here, for DNS records and clients; unset: this host's",

@@ -3,7 +3,7 @@
 import time
 from http import HTTPStatus
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Request, Response
 
 from api.deps import Backend, UseBackend, public
 from api.errors import RefusedFor
@@ -11,6 +11,7 @@ from api.openapi import problems
 from api.routes import Route
 from api.schemas.problem import FieldFault
 from api.schemas.sign_ins import SignedInOut, SignInIn, SignInOut
+from api.sign_in_cookie import require_our_page
 from mailstead.model.api_key import MAX_KEY, TOKEN_PREFIX, fingerprint, new_token
 from mailstead.model.failure import Failure, Refused
 from mailstead.ops.authentication import Peer
@@ -29,12 +30,14 @@ log = get_logger()
     dependencies=[public()],
     responses=problems(Failure.LOCKED_OUT, Failure.ACCOUNT_DISABLED, with_input=True),
 )
-async def sign_in(asked: SignInIn, request: Request, backend: UseBackend) -> SignInOut:
+async def sign_in(asked: SignInIn, request: Request, response: Response, backend: UseBackend) -> SignInOut:
     """401 for a wrong password, and where a code is wanted or wrong, which `errors` names; 429 after too many of them.
 
     App passwords are for programs and let nobody in here. The token ends after some hours, with a new password, and with
-    the sessions of the account.
+    the sessions of the account. With a cookie, changes need the header `X-Mailstead-Console` too, as this request does.
     """
+    if asked.cookie:
+        require_our_page(request)
     peer = Peer(request.client.host if request.client else "127.0.0.1", None, "api")
     account = await backend.authenticator.log_in(asked.address, asked.password, peer)
     await _require_code(backend, account.account_id, asked, peer)
@@ -44,7 +47,9 @@ async def sign_in(asked: SignInIn, request: Request, backend: UseBackend) -> Sig
     if signed_in is None:
         raise Refused(Failure.BAD_CREDENTIALS, "changed meanwhile")
     log.info("signed in", account=signed_in.address, role=signed_in.role, peer=peer.host)
-    return SignInOut(**_shown(signed_in).model_dump(), token=token)
+    if asked.cookie:
+        backend.sign_in_cookie.give(response, token, backend.sign_in_life)
+    return SignInOut(**_shown(signed_in).model_dump(), token=None if asked.cookie else token)
 
 
 @router.get("/current", dependencies=[public()], responses=problems())
@@ -54,19 +59,21 @@ async def get_sign_in(backend: UseBackend, request: Request) -> SignedInOut:
 
 
 @router.delete("/current", status_code=HTTPStatus.NO_CONTENT, dependencies=[public()], responses=problems())
-async def sign_out(backend: UseBackend, request: Request) -> None:
+async def sign_out(backend: UseBackend, request: Request, response: Response) -> None:
     """The token is refused from now on."""
     await _current(backend, request)
-    await backend.sign_ins.end(fingerprint(_token(request)))
+    await backend.sign_ins.end(fingerprint(_token(backend, request)))
+    backend.sign_in_cookie.take_back(response)
 
 
-def _token(request: Request) -> str:
+def _token(backend: Backend, request: Request) -> str:
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    return token if scheme.lower() == "bearer" and token.startswith(TOKEN_PREFIX) and len(token) <= MAX_KEY else ""
+    given = token if scheme.lower() == "bearer" else backend.sign_in_cookie.token(request)
+    return given if given.startswith(TOKEN_PREFIX) and len(given) <= MAX_KEY else ""
 
 
 async def _current(backend: Backend, request: Request) -> SignedIn:
-    token = _token(request)
+    token = _token(backend, request)
     found = await backend.sign_ins.find(fingerprint(token)) if token else None
     if found is None:
         raise Refused(Failure.BAD_CREDENTIALS, "not signed in, or no more")

@@ -22,6 +22,7 @@ class SignInIn(Input):
     address: Annotated[str, StringConstraints(min_length=3, max_length=320)]
     password: GivenPassword
     code: Code | None = Field(default=None, description="Wanted where the account has one-time passwords")
+    cookie: bool = Field(default=False, description="Of a browser: the token is set as a cookie that no script can read")
 
 
 class SignedInOut(BaseModel):
@@ -37,7 +38,7 @@ class SignedInOut(BaseModel):
 class SignInOut(SignedInOut):
     """A sign-in that succeeded."""
 
-    token: str = Field(description="Give it as an API key is given")
+    token: str | None = Field(description="Give it as an API key is given; null where it was set as a cookie")
 
 
 class RoleIn(Input):

@@ -1,0 +1,105 @@
+// Where the console begins: who is signed in decides which pages there are.
+
+import { onSignedOut } from "./api.js";
+import { h, replace } from "./dom.js";
+import { refreshTimes } from "./format.js";
+import { go, here, href, show, start } from "./router.js";
+import { forget, isOwner, me, restore, signOut } from "./session.js";
+import { icon, mark } from "./parts/icons.js";
+import { empty, failed } from "./parts/states.js";
+import { toast } from "./parts/toast.js";
+import { account } from "./pages/account.js";
+import { accounts } from "./pages/accounts.js";
+import { domain } from "./pages/domain.js";
+import { domains } from "./pages/domains.js";
+import { signInPage } from "./pages/sign_in.js";
+
+const REFRESH = 30_000; // milliseconds
+const app = document.getElementById("app");
+
+const nowhere = { path: "*", title: "Not found", page: () => h("div", {}, h("h1", { tabindex: "-1" }, "Not found"), empty("There is no such page", "The address may be mistyped, or what was here is gone.")) };
+
+const ADMINISTRATION = [
+  { path: "/domains", title: "Domains", page: domains, symbol: "domains", nav: true },
+  { path: "/domains/:name", title: "Domain", page: domain },
+  { path: "/accounts", title: "Accounts", page: accounts, symbol: "accounts", nav: true },
+  { path: "/accounts/:id", title: "Account", page: account },
+];
+
+const ROLES = { operator: "Operator", tenant_admin: "Administrator", owner: "Account owner" };
+
+function routes() {
+  const own = ADMINISTRATION;
+  return [{ ...own[0], path: "/", nav: false }, ...own, nowhere];
+}
+
+// The frame around all pages; gives the element for the page of `path`.
+function frame(table) {
+  const links = table.filter((route) => route.nav).map((route) => h("a", { href: href(route.path) }, icon(route.symbol), route.title));
+  const nav = h("nav", { id: "nav", "aria-label": "Main" }, links);
+  const toggle = h("button", { type: "button", class: "quiet menu", "aria-expanded": "false", "aria-controls": "nav-panel" }, icon("menu"), "Menu");
+  const side = h("div", { class: "side", id: "nav-panel" }, nav, whoIsHere());
+  const open = (wanted) => {
+    toggle.setAttribute("aria-expanded", String(wanted));
+    side.classList.toggle("open", wanted);
+  };
+  toggle.addEventListener("click", () => open(toggle.getAttribute("aria-expanded") !== "true"));
+  const main = h("main", { id: "content", tabindex: "-1" });
+  replace(app, h("div", { class: "frame" },
+    h("header", { class: "top" }, h("a", { class: "brand", href: href("/") }, mark(), "Mailstead"), toggle),
+    side, main));
+  return (path) => {
+    open(false);
+    for (const link of links) {
+      const target = link.getAttribute("href");
+      const current = href(path) === target || (target !== href("/") && href(path).startsWith(`${target}/`));
+      if (current) link.setAttribute("aria-current", "page");
+      else link.removeAttribute("aria-current");
+    }
+    return main;
+  };
+}
+
+function whoIsHere() {
+  const leave = h("button", { type: "button", class: "quiet", on: { click: end } }, icon("leave"), "Sign out");
+  return h("div", { class: "who" }, h("p", { class: "who-name", title: me().address }, me().address), h("p", { class: "muted" }, ROLES[me().role]), leave);
+}
+
+async function end() {
+  try {
+    await signOut();
+    askWhoItIs();
+  } catch (error) {
+    toast(error.message);
+  }
+}
+
+function askWhoItIs(notice) {
+  document.title = "Sign in · Mailstead";
+  replace(app, signInPage({ notice, done: () => enter({ moved: true }) }));
+  app.querySelector("input")?.focus();
+}
+
+function enter(how) {
+  const table = routes();
+  start(table, frame(table));
+  return show(how);
+}
+
+async function begin() {
+  onSignedOut((notice = "You were signed out. Sign in again to go on.") => {
+    if (me() === null) return;
+    forget();
+    for (const open of document.querySelectorAll("dialog[open]")) open.close();
+    askWhoItIs(notice);
+  });
+  setInterval(refreshTimes, REFRESH);
+  try {
+    if (await restore()) await enter({ moved: false });
+    else askWhoItIs();
+  } catch (error) {
+    replace(app, h("main", { id: "content", class: "alone" }, h("h1", {}, "Mailstead"), failed(error, begin)));
+  }
+}
+
+begin();

@@ -1,0 +1,44 @@
+// All domains, and a new one.
+
+import { page, post } from "../api.js";
+import { h } from "../dom.js";
+import { count, time } from "../format.js";
+import { go, href } from "../router.js";
+import { badge, button, heading } from "../parts/bits.js";
+import { ask } from "../parts/dialog.js";
+import { empty } from "../parts/states.js";
+import { pages } from "../parts/table.js";
+
+const NAME = { autocapitalize: "none", autocomplete: "off", spellcheck: "false" };
+const ADDING = {
+  intro: "The next page shows the DNS records to publish. Mail for the domain comes in once its MX record points here.",
+  fields: [
+    { name: "name", label: "Domain name", placeholder: "example.com", required: true, ...NAME },
+    { name: "alias_of", label: "Alias of", hint: "Leave it empty unless every address of another domain is to work under this name too.", ...NAME },
+  ],
+  label: "Add domain",
+  submit: ({ name, alias_of: original }) => post("/domains", { name: name.trim(), ...(original.trim() ? { alias_of: original.trim() } : {}) }),
+};
+
+export function stateOf(domain) {
+  if (domain.active) return badge("ok", "Active");
+  return domain.verified_at ? badge("bad", "Suspended") : badge("warn", "Waits for verification");
+}
+
+export function domains({ signal }) {
+  const add = async () => {
+    const made = await ask("Add a domain", ADDING);
+    if (made) await go(`/domains/${made.name}`);
+  };
+
+  const columns = [
+    { label: "Domain", main: true, cell: (domain) => h("a", { class: "row-link", href: href(`/domains/${domain.name}`) }, domain.name) },
+    { label: "State", cell: stateOf },
+    { label: "Accounts", number: true, cell: (domain) => domain.alias_of ? h("span", { class: "muted" }, `alias of ${domain.alias_of}`) : count(domain.account_count) },
+    { label: "Added", cell: (domain) => time(domain.created_at) },
+  ];
+  const first = () => empty("No domains yet", "Add one to give it accounts and receive its mail.", button("Add a domain", add, { kind: "primary", symbol: "plus" }));
+  return h("div", {},
+    heading("Domains", { actions: [button("Add domain", add, { kind: "primary", symbol: "plus" })] }),
+    pages("Domains", columns, (cursor) => page("/domains", {}, cursor, signal), first));
+}

@@ -1,0 +1,40 @@
+// Who is signed in: { account_id, tenant_id, address, role, expires_at }, or null.
+
+import { ask, get, post, Problem } from "./api.js";
+
+const HINT = "mailstead.signed-in"; // in localStorage: whether there may be a cookie, which scripts cannot see
+
+let person = null;
+
+export const me = () => person;
+export const isOwner = () => person?.role === "owner";
+
+// Who the browser's cookie is of.
+export async function restore() {
+  if (!localStorage.getItem(HINT)) return null;
+  try {
+    person = await get("/sign-ins/current");
+  } catch (error) {
+    if (!(error instanceof Problem) || error.status !== 401) throw error;
+    forget();
+  }
+  return person;
+}
+
+export async function signIn(address, password, code) {
+  person = await post("/sign-ins", { address, password, cookie: true, ...(code ? { code } : {}) });
+  localStorage.setItem(HINT, "1");
+  return person;
+}
+
+export async function signOut() {
+  await ask("DELETE", "/sign-ins/current").catch((error) => {
+    if (error.status !== 401) throw error;
+  });
+  forget();
+}
+
+export function forget() {
+  localStorage.removeItem(HINT);
+  person = null;
+}

@@ -308,6 +308,21 @@ async def test_many_fill_the_index_and_some_die(
     assert row["count"] == 45
 
 
+async def test_indexing_rests_between_its_transactions(
+    ingest: Ingest, alice: Account, jobs_db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For as long as each took, or a share of it: who delivers meanwhile has the processors."""
+    monkeypatch.setattr(search_index, "CLAIM", 7)
+    await fill(ingest, alice, 20)
+    took: list[float] = []
+
+    async def rest(seconds: float) -> None:
+        took.append(seconds)
+
+    assert await SearchIndex(jobs_db, rest).fill() == 20
+    assert len(took) == 3 and min(took) > 0
+
+
 async def test_mail_that_is_reclaimed_takes_its_text_along(
     ingest: Ingest, alice: Account, messages: Messages, jobs_db: Database, reclaim: Reclaim, owner_db: Database
 ) -> None:

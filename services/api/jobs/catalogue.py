@@ -1,5 +1,6 @@
 """The jobs: what each does, and how often."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -39,7 +40,8 @@ class Job:
 
 def catalogue(db: Database, settings: JobsSettings, metrics: JobsMetrics) -> tuple[Job, ...]:
     """All jobs of this release."""
-    reclaim, sizes, srs_keys, index = Reclaim(db), Sizes(db), SrsKeys(db), SearchIndex(db)
+    reclaim, sizes, srs_keys = Reclaim(db), Sizes(db), SrsKeys(db)
+    index = SearchIndex(db, lambda seconds: asyncio.sleep(seconds * (1 / settings.jobs_search_share - 1)))
 
     def removed(kind: str, count: int) -> None:
         metrics.removed.labels(kind).inc(count)

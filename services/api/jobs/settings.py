@@ -14,6 +14,12 @@ class JobsSettings(ServiceSettings):
     jobs_search_seconds: float = Field(
         default=2, gt=0, description="Seconds between two looks for new mail whose text is to be indexed for SEARCH"
     )
+    jobs_search_share: float = Field(
+        default=0.5,
+        gt=0,
+        le=1,
+        description="Part of the time that this job works while there is much new mail; the rest is left to deliveries",
+    )
     jobs_reclaim_seconds: float = Field(
         default=600, gt=0, description="Seconds between two looks for content that nothing refers to"
     )

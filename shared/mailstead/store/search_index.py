@@ -6,7 +6,8 @@ written: reclaiming it waits, and removes the text as well.
 """
 
 import asyncio
-from collections.abc import Sequence
+import time
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -61,11 +62,17 @@ class _Email:
     part: Part
 
 
+async def _no_rest(_seconds: float) -> None:
+    return
+
+
 class SearchIndex:
     """Raises Refused(UNAVAILABLE) only."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, rest: Callable[[float], Awaitable[None]] = _no_rest) -> None:
+        """`rest` is awaited after each transaction, with the seconds that it took: time that is left to others."""
         self._database = database
+        self._rest = rest
 
     async def fill(self) -> int:
         """Index what is pending, until a look at all accounts finds nothing; how many emails that were.
@@ -78,7 +85,10 @@ class SearchIndex:
             async def step(connection: Connection, start: _Key = after) -> tuple[int, _Key]:
                 return await self._step(connection, start)
 
+            started = time.monotonic()
             done, after = await self._database.transact("index text", step)
+            if done:
+                await self._rest(time.monotonic() - started)
             total, in_round = total + done, in_round + done
             if after == _FIRST:
                 if not in_round:

@@ -87,6 +87,7 @@ BREAKS: dict[str, tuple[str, ...]] = {
     "no lease is orphaned": (
         "UPDATE queue_recipients SET state = 'leased', leased_by = 'x', due_at = now() - interval '2 days', settled_at = NULL",
     ),
+    "what a pause holds has its pause": ("UPDATE queue_recipients SET state = 'held', settled_at = NULL, pause_id = 4711",),
     "a settled recipient has a time, an open one has none": (
         "UPDATE queue_recipients SET settled_at = NULL",
         "UPDATE queue_recipients SET state = 'waiting'",

@@ -61,7 +61,7 @@ FORBIDDEN = [
     ("api", "SELECT subject FROM emails"),
     ("api", "SELECT flags FROM messages"),
     ("api", "SELECT content_key FROM tenants"),
-    ("api", "UPDATE queue_recipients SET state = 'waiting'"),
+    ("api", "UPDATE queue_recipients SET reply = 'x'"),
     ("jobs", "SELECT password_hash FROM accounts"),
     ("jobs", "SELECT content_key FROM tenants"),
     ("jobs", "SELECT name FROM api_keys"),

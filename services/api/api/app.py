@@ -40,6 +40,8 @@ from mailstead.store.idempotency import IdempotencyKeys
 from mailstead.store.limits import Limits, Rate
 from mailstead.store.passwords import Passwords
 from mailstead.store.provisioning import Provisioning
+from mailstead.store.queue_control import QueueControl
+from mailstead.store.queue_pauses import QueuePauses
 from mailstead.store.queue_view import QueueView
 from mailstead.store.reach import Reach
 from mailstead.store.sieve_scripts import SieveScripts
@@ -129,6 +131,9 @@ def backend_over(
         resolver=resolver,
         queue=QueueView(db),
         delivery_rules=DeliveryRules(db),
+        queue_control=QueueControl(db),
+        queue_pauses=QueuePauses(db),
+        max_queue_action=settings.api_max_queue_action,
         passwords=passwords,
         app_passwords=AppPasswords(db),
         password_strength=settings.api_password_strength,

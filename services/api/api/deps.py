@@ -37,6 +37,8 @@ from mailstead.store.engine import Database
 from mailstead.store.idempotency import IdempotencyKeys
 from mailstead.store.passwords import Passwords
 from mailstead.store.provisioning import Provisioning
+from mailstead.store.queue_control import QueueControl
+from mailstead.store.queue_pauses import QueuePauses
 from mailstead.store.queue_view import QueueView
 from mailstead.store.reach import Reach
 from mailstead.store.sieve_scripts import SieveScripts
@@ -79,6 +81,9 @@ class Backend:
     resolver: Resolver
     queue: QueueView
     delivery_rules: DeliveryRules
+    queue_control: QueueControl
+    queue_pauses: QueuePauses
+    max_queue_action: int
     passwords: Passwords
     app_passwords: AppPasswords
     password_strength: int  # of 4, see `password_policy.py`

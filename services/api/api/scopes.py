@@ -21,6 +21,7 @@ class Scope(StrEnum):
     QUEUE_READ = "queue:read"
     DELIVERY_RULES_READ = "delivery-rules:read"
     DELIVERY_RULES_WRITE = "delivery-rules:write"
+    QUEUE_WRITE = "queue:write"
     SERVER_READ = "server:read"
     CANARY_WRITE = "canary:write"
 

@@ -15,6 +15,11 @@ class ApiSettings(ServiceSettings, LoginSettings, DnsSettings, SieveSettings):
     api_max_body: int = Field(default=1024 * 1024, ge=1024, description="Octets of a request body at most")
     api_max_import: int = Field(default=32 * 1024 * 1024, ge=1024, description="Octets of an import of accounts at most")
     api_max_import_rows: int = Field(default=50_000, ge=1, description="Rows of an import of accounts at most")
+    api_max_queue_action: int = Field(
+        default=10_000,
+        ge=1,
+        description="Recipients that one request to the queue changes at most; it says where to go on",
+    )
     api_max_requests: int = Field(default=1000, ge=1, description="Connections and requests at work at once; beyond it, 503")
     api_password_strength: int = Field(
         default=2, ge=0, le=4, description="How hard a password must be to guess that somebody sets, from 0 (anything) to 4"

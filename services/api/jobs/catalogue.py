@@ -16,6 +16,7 @@ from mailstead.store.invariants import CHECKS, check_invariants
 from mailstead.store.limits import forget_full
 from mailstead.store.logins import forget_failures
 from mailstead.store.marks import expire_marks
+from mailstead.store.queue_pauses import QueuePauses
 from mailstead.store.reclaim import Reclaim
 from mailstead.store.search_index import SearchIndex
 from mailstead.store.sign_ins import purge_sign_ins
@@ -40,7 +41,7 @@ class Job:
 
 def catalogue(db: Database, settings: JobsSettings, metrics: JobsMetrics) -> tuple[Job, ...]:
     """All jobs of this release."""
-    reclaim, sizes, srs_keys = Reclaim(db), Sizes(db), SrsKeys(db)
+    reclaim, sizes, srs_keys, pauses = Reclaim(db), Sizes(db), SrsKeys(db), QueuePauses(db)
     index = SearchIndex(db, lambda seconds: asyncio.sleep(seconds * (1 / settings.jobs_search_share - 1)))
 
     def removed(kind: str, count: int) -> None:
@@ -64,6 +65,10 @@ def catalogue(db: Database, settings: JobsSettings, metrics: JobsMetrics) -> tup
         removed("limit", await forget_full(db, LIMITS_FULL))
         removed("greylist", await purge_greylist(db))
         removed("login_failure", await forget_failures(db, LOGIN_FAILURES_KEPT))
+
+    async def end_pauses() -> None:
+        if count := await pauses.sweep():
+            log.info("let go after a pause", count=count)
 
     async def rotate_keys() -> None:
         removed("srs_key", await srs_keys.rotate(timedelta(days=settings.jobs_srs_key_days)))
@@ -98,6 +103,7 @@ def catalogue(db: Database, settings: JobsSettings, metrics: JobsMetrics) -> tup
 
     return (
         Job("search", settings.jobs_search_seconds, index_text, lambda: metrics.search_backlog.set(0)),
+        Job("queue_pauses", settings.jobs_queue_seconds, end_pauses),
         Job("measure", settings.jobs_measure_seconds, measure, forget_measures),
         Job("srs_keys", settings.jobs_retention_seconds, rotate_keys),
         Job("reclaim", settings.jobs_reclaim_seconds, free_content),

@@ -34,6 +34,9 @@ class JobsSettings(ServiceSettings):
     jobs_queue_history_days: float = Field(
         default=7, gt=0, description="How long messages that left the house are shown in the queue, in days"
     )
+    jobs_queue_seconds: float = Field(
+        default=60, gt=0, description="Seconds between two looks for what pauses of the queue that have ended left behind"
+    )
     jobs_srs_key_days: float = Field(
         default=30, gt=0, description="How long a key signs rewritten senders of forwards before a new one does, in days"
     )

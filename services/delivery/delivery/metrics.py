@@ -32,7 +32,7 @@ class Metrics:
             recipients=from_zero(
                 Counter(
                     "mailstead_delivery_recipients",
-                    "Recipients tried, by what came of it: delivered, deferred, failed",
+                    "Recipients taken from the queue, by what came of it: delivered, deferred, failed, cancelled",
                     ["outcome"],
                     registry=registry,
                 ),
@@ -78,7 +78,7 @@ class Metrics:
                 registry=registry,
             ),
             queued=Gauge(
-                "mailstead_queue_recipients", "Recipients in the queue: waiting, due, leased", ["state"], registry=registry
+                "mailstead_queue_recipients", "Recipients in the queue: waiting, due, leased, held", ["state"], registry=registry
             ),
             oldest_due=Gauge(
                 "mailstead_queue_oldest_due_seconds",
@@ -92,4 +92,5 @@ class Metrics:
         self.queued.labels("waiting").set(counts.waiting)
         self.queued.labels("due").set(counts.due)
         self.queued.labels("leased").set(counts.leased)
+        self.queued.labels("held").set(counts.held)
         self.oldest_due.set(counts.oldest_due_age)

@@ -12,6 +12,7 @@ class Fate(Enum):
     DELIVERED = "delivered"
     DEFERRED = "deferred"
     FAILED = "failed"
+    CANCELLED = "cancelled"  # untried, since an operator asked for it
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,7 @@ class Verdict:
     host: str | None = None  # whose reply it is; None: our own reason
     notifies: bool = False  # delivered to a host that sends DSNs itself (RFC 3461 §4)
     in_doubt: bool = False  # the host may have taken the message nevertheless
+    untold: bool = False  # of a failure that nobody is to be told of
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,11 @@ def deferred(status: str, reason: str) -> Verdict:
 def failed(status: str, reason: str) -> Verdict:
     """Our own permanent failure."""
     return Verdict(Fate.FAILED, status, reason)
+
+
+def cancelled(*, told: bool) -> Verdict:
+    """What an operator took out of the queue (RFC 3463 §3.8, X.7.1); with `told` the sender hears of it."""
+    return Verdict(Fate.CANCELLED, "5.7.1", "taken out of the queue by the administrator", untold=not told)
 
 
 def of_reason(status: str, reason: str) -> Verdict:

@@ -10,7 +10,12 @@ from mailstead.store.delivery import Notify
 from mailstead.store.queue import Leased, Outcome, QueuedRecipient, RecipientOutcome
 from mailstead.wire.dsn import Action, Report, ReportedRecipient
 
-_OUTCOMES = {Fate.DELIVERED: Outcome.DELIVERED, Fate.DEFERRED: Outcome.DEFERRED, Fate.FAILED: Outcome.FAILED}
+_OUTCOMES = {
+    Fate.DELIVERED: Outcome.DELIVERED,
+    Fate.DEFERRED: Outcome.DEFERRED,
+    Fate.FAILED: Outcome.FAILED,
+    Fate.CANCELLED: Outcome.CANCELLED,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +87,10 @@ def _action(leased: Leased, recipient: QueuedRecipient, verdict: Verdict, policy
     asked = recipient.notify
     if not leased.sender or Notify.NEVER in asked:  # RFC 5321 §6.1: nothing is reported on what has a null sender
         return None
+    if verdict.untold:
+        return None
     match verdict.fate:
-        case Fate.FAILED:
+        case Fate.FAILED | Fate.CANCELLED:
             return Action.FAILED if not asked or Notify.FAILURE in asked else None
         case Fate.DELIVERED:
             return Action.RELAYED if Notify.SUCCESS in asked and not verdict.notifies else None

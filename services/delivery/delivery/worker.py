@@ -4,17 +4,17 @@ import asyncio
 import random
 from collections import Counter as Tally
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from delivery.attempt import Courier, Tried
 from delivery.metrics import Metrics
-from delivery.outcome import deferred
+from delivery.outcome import cancelled, deferred
 from delivery.reports import Reporter, Way
 from delivery.settlement import Policy, Settlement, settle
 from mailstead.model.failure import Failure, Refused
 from mailstead.ops.logging import bind, get_logger
-from mailstead.store.queue import Attempt, Leased, Queue
+from mailstead.store.queue import Asked, Attempt, Leased, Queue
 
 DATABASE_PAUSE = 1.0  # seconds before the database is asked again after it was away
 SHORTEST_REST = 0.2  # seconds between two looks at the queue when nothing woke us: clocks of replicas differ
@@ -163,11 +163,20 @@ class Worker:
             await self._settle(leased, tried, attempt)
 
     async def _attempt(self, leased: Leased, tried: Tried) -> None:
-        """The attempt under its deadline, with the lease kept alive beside it. Raises LeaseLost."""
+        """The attempt under its deadline, with the lease kept alive beside it. Raises LeaseLost.
+
+        What an operator asked for since it was last tried is done instead.
+        """
+        for recipient in leased.recipients:
+            if recipient.asked:
+                tried.decide([recipient], cancelled(told=recipient.asked is Asked.RETURN))
+        to_try = tuple(tried.undecided(leased.recipients))
+        if not to_try:
+            return
         async with _Kept(self._queue, leased, self._bounds.lease):
             try:
                 async with asyncio.timeout(self._bounds.attempt):
-                    await self._courier.attempt(leased, tried)
+                    await self._courier.attempt(replace(leased, recipients=to_try), tried)
             except TimeoutError:
                 log.info("attempt cut off", host=tried.host, seconds=self._bounds.attempt)
                 late = deferred("4.4.2", f"{tried.host or leased.domain} took longer than {self._bounds.attempt:.0f} seconds")

@@ -29,6 +29,7 @@ REPLIES: dict[Failure, Reply] = {
     Failure.INVALID_NAME: no("that cannot be a mailbox name", "CANNOT"),
     Failure.INVALID_SCRIPT: UNEXPECTED,
     Failure.NO_SUCH_TENANT: UNEXPECTED,
+    Failure.NO_SUCH_ENTRY: UNEXPECTED,
     Failure.CHANGED: UNEXPECTED,
     Failure.NOT_PERMITTED: no("not permitted", "NOPERM"),
     Failure.OVER_QUOTA: no("quota is exceeded", "OVERQUOTA"),

@@ -29,6 +29,7 @@ REPLIES: dict[Failure, Reply] = {
     Failure.INVALID_NAME: UNEXPECTED,
     Failure.INVALID_SCRIPT: UNEXPECTED,
     Failure.NO_SUCH_TENANT: UNEXPECTED,
+    Failure.NO_SUCH_ENTRY: UNEXPECTED,
     Failure.CHANGED: UNEXPECTED,
     Failure.NOT_PERMITTED: Reply(False, "not permitted"),
     Failure.OVER_QUOTA: UNEXPECTED,

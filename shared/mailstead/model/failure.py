@@ -25,6 +25,7 @@ class Failure(Enum):
     NO_SUCH_KEY = "no such key"
     NO_SUCH_TENANT = "no such tenant"
     NO_SUCH_RULE = "no such rule"
+    NO_SUCH_ENTRY = "no such entry"  # of a list that an operator keeps, as pauses of the queue
     MAILBOX_EXISTS = "mailbox exists"
     MAILBOX_HAS_CHILDREN = "mailbox has children"
     INVALID_NAME = "invalid name"

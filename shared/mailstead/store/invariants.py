@@ -85,8 +85,12 @@ CHECKS: dict[str, str] = {
         SELECT queue_id FROM queue_messages q WHERE NOT EXISTS (SELECT FROM queue_recipients r WHERE r.queue_id = q.queue_id)""",
     "no lease is orphaned": """
         SELECT queue_id, number FROM queue_recipients WHERE state = 'leased' AND due_at < now() - interval '1 day'""",
+    "what a pause holds has its pause": """
+        SELECT queue_id, number, pause_id FROM queue_recipients r
+        WHERE pause_id IS NOT NULL AND NOT EXISTS (SELECT FROM queue_pauses p WHERE p.pause_id = r.pause_id)""",
     "a settled recipient has a time, an open one has none": """
-        SELECT queue_id, number FROM queue_recipients WHERE (state IN ('delivered', 'failed')) <> (settled_at IS NOT NULL)""",
+        SELECT queue_id, number FROM queue_recipients
+        WHERE (state IN ('delivered', 'failed', 'cancelled')) <> (settled_at IS NOT NULL)""",
 }
 
 

@@ -74,7 +74,7 @@ _DOMAIN = (
 
 _ERASE_SENT = """
 DELETE FROM queue_messages q WHERE account_id = $1
-AND NOT EXISTS (SELECT FROM queue_recipients r WHERE r.queue_id = q.queue_id AND r.state IN ('waiting', 'leased'))
+AND NOT EXISTS (SELECT FROM queue_recipients r WHERE r.queue_id = q.queue_id AND r.settled_at IS NULL)
 """
 # What another account refers to stays: reclaiming looks. A delivery that refers to one at this moment makes it new again.
 _ERASE_CONTENTS = """

@@ -21,23 +21,38 @@ from mailstead.store.tenant_keys import TenantKeys
 MAX_REPLY = 2000  # characters of a stored reply
 
 # One lease takes the due recipients of one message that share a domain. The inner choice locks and skips what others hold.
+# What is paused, or was to be held, is put aside in passing and is no longer in the way of the next claim; the table of pauses is
+# all but always empty.
 _CLAIM = """
 WITH due AS (
     SELECT queue_id, domain FROM queue_recipients
     WHERE state IN ('waiting', 'leased') AND due_at <= now() AND domain <> ALL($4::text[])
     ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED
 ), chosen AS (
-    SELECT r.queue_id, r.number
+    SELECT r.queue_id, r.number, r.domain, r.asked
     FROM queue_recipients r JOIN (SELECT DISTINCT queue_id, domain FROM due) d USING (queue_id, domain)
     WHERE r.state IN ('waiting', 'leased') AND r.due_at <= now() FOR UPDATE OF r SKIP LOCKED
+), judged AS MATERIALIZED (
+    SELECT c.queue_id, c.number, coalesce(c.asked, '') = 'hold' AS to_hold,
+           CASE WHEN c.asked IS NULL THEN (
+               SELECT min(p.pause_id) FROM queue_pauses p
+               WHERE p.ended_at IS NULL AND (p.domain IS NULL OR p.domain = c.domain) AND (p.tenant_id IS NULL
+                     OR p.tenant_id = (SELECT m.tenant_id FROM queue_messages m WHERE m.queue_id = c.queue_id))
+           ) END AS pause_id
+    FROM chosen c
 ), leased AS (
-    UPDATE queue_recipients r SET state = 'leased', leased_by = $1, fence = r.fence + 1, due_at = now() + $3::interval
-    FROM chosen c WHERE r.queue_id = c.queue_id AND r.number = c.number
-    RETURNING r.queue_id, r.number, r.address, r.domain, r.notify, r.original, r.attempts, r.delay_notified, r.fence, r.due_at
+    UPDATE queue_recipients r
+    SET state = CASE WHEN j.to_hold OR j.pause_id IS NOT NULL THEN 'held' ELSE 'leased' END,
+        leased_by = CASE WHEN j.to_hold OR j.pause_id IS NOT NULL THEN NULL ELSE $1 END,
+        due_at = CASE WHEN j.to_hold OR j.pause_id IS NOT NULL THEN r.due_at ELSE now() + $3::interval END,
+        asked = CASE WHEN j.to_hold THEN NULL ELSE r.asked END, pause_id = j.pause_id, fence = r.fence + 1
+    FROM judged j WHERE r.queue_id = j.queue_id AND r.number = j.number
+    RETURNING r.queue_id, r.number, r.address, r.domain, r.notify, r.original, r.attempts, r.delay_notified, r.fence, r.due_at,
+              r.state, r.asked
 )
 SELECT l.*, m.tenant_id, m.account_id, m.trace_id, m.sender, m.envelope_id, m.return_full, m.report_to, m.require_tls,
        m.blob_id, m.prefix, m.header_size, m.size, m.queued_at, m.expires_at
-FROM leased l JOIN queue_messages m USING (queue_id) ORDER BY l.queue_id, l.domain, l.number
+FROM leased l JOIN queue_messages m USING (queue_id) WHERE l.state = 'leased' ORDER BY l.queue_id, l.domain, l.number
 """
 
 _RENEW = """
@@ -45,16 +60,23 @@ UPDATE queue_recipients r SET due_at = now() + $4::interval FROM unnest($2::int[
 WHERE r.queue_id = $1 AND r.number = held.number AND r.fence = held.fence AND r.state = 'leased'
 """
 
-_SETTLE = """
+# Where a lease leaves a recipient that is to be tried again, by what an operator asked for meanwhile.
+_STAYS = "CASE r.asked WHEN 'hold' THEN 'held' WHEN 'cancel' THEN 'cancelled' ELSE 'waiting' END"
+_STILL_ASKED = "CASE r.asked WHEN 'return' THEN 'return' END"
+
+_SETTLE = f"""
 UPDATE queue_recipients r
-SET state = o.state, leased_by = NULL, due_at = coalesce(o.due_at, r.due_at), attempts = r.attempts + $9, status = o.status,
+SET state = CASE WHEN o.state = 'waiting' THEN {_STAYS} ELSE o.state END, leased_by = NULL,
+    asked = CASE WHEN o.state = 'waiting' THEN {_STILL_ASKED} END,
+    due_at = CASE WHEN r.asked = 'return' THEN now() ELSE coalesce(o.due_at, r.due_at) END,
+    attempts = r.attempts + CASE WHEN o.state = 'cancelled' THEN 0 ELSE $9 END, status = o.status,
     reply = o.reply, delay_notified = r.delay_notified OR o.delay_notified,
-    settled_at = CASE WHEN o.state = 'waiting' THEN NULL ELSE now() END
+    settled_at = CASE WHEN o.state = 'waiting' AND r.asked IS DISTINCT FROM 'cancel' THEN NULL ELSE now() END
 FROM unnest($2::int[], $3::bigint[], $4::text[], $5::timestamptz[], $6::text[], $7::text[], $8::bool[])
     AS o(number, fence, state, due_at, status, reply, delay_notified)
 WHERE r.queue_id = $1 AND r.number = o.number AND r.fence = o.fence AND r.state = 'leased'
 RETURNING r.number, r.attempts
-"""
+"""  # noqa: S608 - constants only
 
 _ATTEMPT = """
 INSERT INTO queue_attempts (queue_id, number, attempt, started_at, duration, outcome, host, address, tls, status, reply)
@@ -62,17 +84,20 @@ SELECT $1, number, attempt, $2, $3, outcome, $4, $5, $6, status, reply
 FROM unnest($7::int[], $8::int[], $9::text[], $10::text[], $11::text[]) AS a(number, attempt, outcome, status, reply)
 """
 
-_RELEASE = """
-UPDATE queue_recipients r SET state = 'waiting', leased_by = NULL, due_at = now()
+_RELEASE = f"""
+UPDATE queue_recipients r
+SET state = {_STAYS}, leased_by = NULL, asked = {_STILL_ASKED}, due_at = now(),
+    settled_at = CASE WHEN r.asked = 'cancel' THEN now() END
 FROM unnest($2::int[], $3::bigint[]) AS held(number, fence)
 WHERE r.queue_id = $1 AND r.number = held.number AND r.fence = held.fence AND r.state = 'leased'
-"""
+"""  # noqa: S608 - constants only
 
 _COUNTS = """
 SELECT count(*) FILTER (WHERE state = 'waiting') AS waiting,
        count(*) FILTER (WHERE due_at <= now()) AS due,
        count(*) FILTER (WHERE state = 'leased') AS leased,
-       coalesce(extract(epoch FROM now() - min(due_at) FILTER (WHERE due_at <= now())), 0)::float8 AS oldest_due
+       coalesce(extract(epoch FROM now() - min(due_at) FILTER (WHERE due_at <= now())), 0)::float8 AS oldest_due,
+       (SELECT count(*) FROM queue_recipients WHERE state = 'held') AS held
 FROM queue_recipients WHERE state IN ('waiting', 'leased')
 """
 
@@ -83,14 +108,31 @@ class Outcome(Enum):
     DELIVERED = "delivered"
     DEFERRED = "deferred"
     FAILED = "failed"
+    CANCELLED = "cancelled"  # untried, since an operator asked for it
 
 
-_STATE = {Outcome.DELIVERED: "delivered", Outcome.DEFERRED: "waiting", Outcome.FAILED: "failed"}
+class Asked(Enum):
+    """What an operator wants of a recipient that is being tried, to be done as soon as that attempt leaves it open.
+
+    RETURN is to cancel it and report to the sender: that takes a worker, so one is given it even where nobody had it.
+    """
+
+    HOLD = "hold"
+    CANCEL = "cancel"
+    RETURN = "return"
+
+
+_STATE = {
+    Outcome.DELIVERED: "delivered",
+    Outcome.DEFERRED: "waiting",
+    Outcome.FAILED: "failed",
+    Outcome.CANCELLED: "cancelled",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class QueuedRecipient:
-    """A leased recipient; `attempts` counts those before this lease."""
+    """A leased recipient; `attempts` counts those before this lease. One that has been `asked` for is not to be tried."""
 
     number: int
     address: str
@@ -99,6 +141,7 @@ class QueuedRecipient:
     original: str | None
     delay_notified: bool
     fence: int
+    asked: Asked | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +196,7 @@ class QueueCounts:
     due: int
     leased: int
     oldest_due_age: float
+    held: int = 0
 
 
 class Queue:
@@ -191,6 +235,7 @@ class Queue:
                         row["original"],
                         row["delay_notified"],
                         row["fence"],
+                        Asked(row["asked"]) if row["asked"] else None,
                     )
                     for row in (rows[n] for n in members)
                 ),
@@ -241,6 +286,7 @@ class Queue:
                 raise Refused(Failure.CONFLICT, f"the lease on {leased.queue_id} is no longer ours")
             if attempt:
                 counted = {row["number"]: row["attempts"] for row in rows}
+                tried = [o for o in outcomes if o.outcome is not Outcome.CANCELLED]
                 await connection.execute(
                     _ATTEMPT,
                     leased.queue_id,
@@ -249,11 +295,11 @@ class Queue:
                     attempt.host,
                     attempt.address,
                     attempt.tls,
-                    [o.number for o in outcomes],
-                    [counted[o.number] for o in outcomes],
-                    [o.outcome.value for o in outcomes],
-                    [o.status for o in outcomes],
-                    [_clean(o.reply) for o in outcomes],
+                    [o.number for o in tried],
+                    [counted[o.number] for o in tried],
+                    [o.outcome.value for o in tried],
+                    [o.status for o in tried],
+                    [_clean(o.reply) for o in tried],
                 )
             return receipt
 

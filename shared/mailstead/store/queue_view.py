@@ -5,25 +5,26 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from mailstead.store.engine import Database
+from sqlalchemy import func, select
 
-_LIST = """
-SELECT m.queue_id, m.tenant_id, m.account_id, m.trace_id, m.sender, m.size, m.queued_at, m.expires_at,
-       count(*) FILTER (WHERE r.state IN ('waiting', 'leased'))::int AS open, count(*)::int AS recipients
-FROM queue_messages m JOIN queue_recipients r USING (queue_id)
-WHERE ($1::uuid IS NULL OR m.queue_id < $1) AND ($3::bigint IS NULL OR m.tenant_id = $3)
-GROUP BY m.queue_id ORDER BY m.queue_id DESC LIMIT $2
-"""
-_MESSAGE = """
-SELECT m.queue_id, m.tenant_id, m.account_id, m.trace_id, m.sender, m.size, m.queued_at, m.expires_at,
-       count(*) FILTER (WHERE r.state IN ('waiting', 'leased'))::int AS open, count(*)::int AS recipients
-FROM queue_messages m JOIN queue_recipients r USING (queue_id) WHERE m.queue_id = $1 GROUP BY m.queue_id
-"""
+from mailstead.store.engine import Database
+from mailstead.store.queue_filter import QueueFilter
+from mailstead.store.schema import queue_messages, queue_recipients
+from mailstead.store.statements import run
+
+_R = queue_recipients.c
+_SHOWN = [
+    queue_messages.c[name]
+    for name in ("queue_id", "tenant_id", "account_id", "trace_id", "sender", "size", "queued_at", "expires_at")
+]
 
 
 @dataclass(frozen=True, slots=True)
 class QueuedMessage:
-    """A message that left or waits to leave; `open` of its `recipients` are not settled. Size in octets."""
+    """A message that left or waits to leave; `open` of its `recipients` are not settled, `held` of those wait for an operator.
+
+    `due_at` is when the next one is tried, None where none is. Size in octets.
+    """
 
     queue_id: UUID
     tenant_id: int
@@ -34,12 +35,17 @@ class QueuedMessage:
     queued_at: datetime
     expires_at: datetime
     open: int
+    held: int
     recipients: int
+    due_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
 class RecipientState:
-    """`state` is waiting, leased, delivered or failed; of a leased one `due_at` is when the lease ends."""
+    """`state` is waiting, held, leased, delivered, failed or cancelled; of a leased one `due_at` is when the lease ends.
+
+    `asked`: what becomes of a leased one unless it is delivered or refused now. `pause_id`: by what it is held.
+    """
 
     number: int
     address: str
@@ -49,6 +55,8 @@ class RecipientState:
     status: str | None
     reply: str | None
     settled_at: datetime | None
+    asked: str | None
+    pause_id: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,18 +81,39 @@ class QueueView:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def page(self, limit: int, before: UUID | None = None, tenant_id: int | None = None) -> list[QueuedMessage]:
-        """Newest first; `before` is the last id of the page before, `tenant_id` whose messages."""
-        return [QueuedMessage(*row) for row in await self._database.fetch("list queue", _LIST, before, limit, tenant_id)]
+    async def page(self, limit: int, before: UUID | None = None, wanted: QueueFilter | None = None) -> list[QueuedMessage]:
+        """Newest first; `before` is the last id of the page before."""
+        wanted = wanted or QueueFilter()
+        found = select(*_SHOWN).where(*wanted.of_message())
+        if before is not None:
+            found = found.where(queue_messages.c.queue_id < before)
+        if of_recipient := wanted.of_recipient():
+            found = found.where(select(_R.queue_id).where(_R.queue_id == queue_messages.c.queue_id, *of_recipient).exists())
+        messages = found.order_by(queue_messages.c.queue_id.desc()).limit(limit).cte("found").prefix_with("MATERIALIZED")
+        still_open = _R.settled_at.is_(None)
+        statement = (
+            select(
+                *messages.c,
+                func.count().filter(still_open),
+                func.count().filter(_R.state == "held"),
+                func.count(),
+                func.min(_R.due_at).filter(_R.state == "waiting"),
+            )
+            .join_from(messages, queue_recipients, _R.queue_id == messages.c.queue_id)
+            .group_by(*messages.c)
+            .order_by(messages.c.queue_id.desc())
+        )
+        async with self._database.connection("list queue") as connection:
+            return [QueuedMessage(*row) for row in await run(connection, statement)]
 
     async def message(self, queue_id: UUID) -> QueuedMessage | None:
-        row = await self._database.fetchrow("queue message", _MESSAGE, queue_id)
-        return QueuedMessage(*row) if row else None
+        found = await self.page(1, wanted=QueueFilter(queue_id=queue_id))
+        return found[0] if found else None
 
     async def recipients(self, queue_id: UUID) -> Sequence[RecipientState]:
         rows = await self._database.fetch(
             "queue recipients",
-            """SELECT number, address, state, due_at, attempts, status, reply, settled_at FROM queue_recipients
+            """SELECT number, address, state, due_at, attempts, status, reply, settled_at, asked, pause_id FROM queue_recipients
                WHERE queue_id = $1 ORDER BY number""",
             queue_id,
         )

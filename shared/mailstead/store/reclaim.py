@@ -93,7 +93,7 @@ WHERE k.tenant_id = o.tenant_id AND k.blob_id = o.blob_id AND {_UNADOPTED}
 _SETTLED = """
 WITH old AS (
     SELECT queue_id FROM queue_messages q WHERE queued_at < now() - $1::interval
-      AND NOT EXISTS (SELECT FROM queue_recipients r WHERE r.queue_id = q.queue_id AND (r.state IN ('waiting', 'leased')
+      AND NOT EXISTS (SELECT FROM queue_recipients r WHERE r.queue_id = q.queue_id AND (r.settled_at IS NULL
                       OR r.settled_at >= now() - $1::interval))
     LIMIT $2 FOR UPDATE SKIP LOCKED
 )

@@ -80,6 +80,7 @@ ROLES: tuple[Role, ...] = (
             "queue_messages": "SELECT",
             "queue_recipients": "SELECT, UPDATE",
             "queue_attempts": "SELECT, INSERT",
+            "queue_pauses": "SELECT",
             "signing_keys": "SELECT",
             "delivery_rules": "SELECT",
         },
@@ -143,10 +144,11 @@ ROLES: tuple[Role, ...] = (
             "search_texts": "SELECT (account_id), DELETE",
             "search_pending": "SELECT (account_id), DELETE",
             "queue_messages": "SELECT, DELETE",
-            "queue_recipients": "SELECT",
+            "queue_recipients": "SELECT, UPDATE (state, asked, pause_id, due_at, settled_at)",
             "queue_attempts": "SELECT",
             "delivery_rules": "SELECT (rule_id, tenant_id, domain, host, port, protocol, tls, username, source, hello,"
             " created_at), INSERT, UPDATE, DELETE",
+            "queue_pauses": "SELECT, INSERT, UPDATE (ended_at)",
             # Who manages keys need not know them.
             "signing_keys": "SELECT (domain_id, selector, algorithm, record, state, created_at, activated_at, retired_at),"
             " INSERT, UPDATE (state, activated_at, retired_at), DELETE",
@@ -171,7 +173,8 @@ ROLES: tuple[Role, ...] = (
             "search_texts": "SELECT, INSERT, DELETE",
             "search_pending": "SELECT, UPDATE (email_id), DELETE",
             "queue_messages": "SELECT, UPDATE (queued_at), DELETE",
-            "queue_recipients": "SELECT, DELETE",
+            "queue_recipients": "SELECT, UPDATE (state, pause_id), DELETE",
+            "queue_pauses": "SELECT, DELETE",
             "queue_attempts": "SELECT, DELETE",
             "srs_keys": "SELECT (key_id, created_at), INSERT (secret), DELETE",
             "leases": "SELECT, INSERT, UPDATE, DELETE",

@@ -198,6 +198,17 @@ WRONG: list[tuple[str, str, Any, str]] = [
     ("GET", "/v1/health?x", None, "x"),
     ("GET", "/v1/queue/x", None, "queue_id"),
     ("GET", "/v1/queue?cursor=eHg", None, "cursor"),
+    ("GET", "/v1/queue?state=lost", None, "state"),
+    ("GET", "/v1/queue?queued_before=2026-01-01T00:00:00", None, "queued_before"),
+    ("GET", "/v1/queue?domain=a%00", None, "domain"),
+    ("POST", "/v1/queue-actions", {"action": "cancel", "of": {}}, "of"),
+    ("POST", "/v1/queue-actions", {"action": "cancel", "of": {"domain": None}}, "of"),
+    ("POST", "/v1/queue-actions", {"action": "cancel"}, "of"),
+    ("POST", "/v1/queue-actions", {"action": "cancel", "of": {"domian": "a.test"}}, "of.domian"),
+    ("POST", "/v1/queue-actions", {"action": "drop", "of": {"domain": "a.test"}}, "action"),
+    ("POST", "/v1/queue-actions?cursor=eHg", {"action": "hold", "of": {"domain": "a.test"}}, "cursor"),
+    ("POST", "/v1/queue-pauses", {}, "domain"),
+    ("GET", "/v1/queue-pauses/0", None, "pause_id"),
 ]
 
 

@@ -84,6 +84,12 @@ ROUTES: dict[tuple[str, str], Scope | None] = {
     ("GET", "/v1/delivery-rules/{rule_id}"): Scope.DELIVERY_RULES_READ,
     ("PUT", "/v1/delivery-rules/{rule_id}"): Scope.DELIVERY_RULES_WRITE,
     ("DELETE", "/v1/delivery-rules/{rule_id}"): Scope.DELIVERY_RULES_WRITE,
+    ("POST", "/v1/queue/{queue_id}/actions"): Scope.QUEUE_WRITE,
+    ("POST", "/v1/queue-actions"): Scope.QUEUE_WRITE,
+    ("GET", "/v1/queue-pauses"): Scope.QUEUE_READ,
+    ("POST", "/v1/queue-pauses"): Scope.QUEUE_WRITE,
+    ("GET", "/v1/queue-pauses/{pause_id}"): Scope.QUEUE_READ,
+    ("DELETE", "/v1/queue-pauses/{pause_id}"): Scope.QUEUE_WRITE,
     ("GET", "/v1/health"): None,
     ("GET", "/v1/version"): Scope.SERVER_READ,
 }
@@ -100,6 +106,7 @@ def concrete(path: str) -> str:
         app_password_id=1,
         queue_id=ID,
         rule_id=ID,
+        pause_id=4711,
         tenant_id=4711,
         api_key_id=4711,
     )

@@ -2,30 +2,71 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
+from pydantic import AwareDatetime
 
 from api.cursor import DEFAULT_LIMIT, Cursor, Limit, decode_cursor, page_of
 from api.deps import UseBackend, UseCaller, requires
 from api.openapi import problems
+from api.routers.domains import TenantId
 from api.routes import Route
-from api.schemas.common import Page
-from api.schemas.queue import AttemptOut, QueueMessageDetail, QueueMessageOut, QueueRecipientOut
+from api.schemas.common import MAX_ID, Page
+from api.schemas.queue import (
+    AnyAddress,
+    AttemptOut,
+    QueuedDomain,
+    QueueMessageDetail,
+    QueueMessageOut,
+    QueueRecipientOut,
+    State,
+    TraceId,
+)
 from api.scopes import Scope
 from api.sparse import sparse
 from mailstead.model.failure import Failure, Refused
+from mailstead.store.queue_filter import QueueFilter
 from mailstead.store.queue_view import AttemptRow, QueuedMessage, RecipientState
+
+_AccountId = Annotated[int | None, Query(ge=1, le=MAX_ID, description="Whose submissions")]
 
 router = APIRouter(route_class=Route, prefix="/v1/queue", tags=["queue"])
 
 
 @router.get("", dependencies=[requires(Scope.QUEUE_READ), sparse()], responses=problems(with_input=True))
 async def list_queue(
-    backend: UseBackend, caller: UseCaller, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None
+    backend: UseBackend,
+    caller: UseCaller,
+    tenant_id: TenantId = None,
+    account_id: _AccountId = None,
+    trace_id: Annotated[TraceId | None, Query()] = None,
+    sender: Annotated[AnyAddress | None, Query(description="The reverse-path")] = None,
+    recipient: Annotated[AnyAddress | None, Query()] = None,
+    domain: Annotated[QueuedDomain | None, Query(description="Of a recipient")] = None,
+    state: Annotated[State | None, Query(description="Of a recipient")] = None,
+    queued_before: AwareDatetime | None = None,
+    queued_after: AwareDatetime | None = None,
+    limit: Limit = DEFAULT_LIMIT,
+    cursor: Cursor = None,
 ) -> Page[QueueMessageOut]:
-    """Messages for other hosts, newest first, settled ones included until they are purged."""
-    found = await backend.queue.page(limit + 1, decode_cursor(cursor, UUID), caller.tenant_id)
+    """Messages for other hosts, newest first, settled ones included until they are purged.
+
+    `recipient`, `domain` and `state` find messages with a recipient of whom all of these hold.
+    """
+    wanted = QueueFilter(
+        tenant_id=caller.tenant(tenant_id),
+        account_id=account_id,
+        trace_id=trace_id,
+        sender=sender,
+        recipient=recipient,
+        domain=domain,
+        state=state,
+        queued_before=queued_before,
+        queued_after=queued_after,
+    )
+    found = await backend.queue.page(limit + 1, decode_cursor(cursor, UUID), wanted)
     return page_of([_message(message) for message in found], limit, lambda message: message.id)
 
 
@@ -53,6 +94,7 @@ def _message(message: QueuedMessage) -> QueueMessageOut:
     return QueueMessageOut(
         id=message.queue_id,
         trace_id=message.trace_id,
+        tenant_id=message.tenant_id,
         account_id=message.account_id,
         sender=message.sender,
         size=message.size,
@@ -60,6 +102,8 @@ def _message(message: QueuedMessage) -> QueueMessageOut:
         expires_at=message.expires_at,
         recipient_count=message.recipients,
         open_count=message.open,
+        held_count=message.held,
+        due_at=message.due_at,
     )
 
 
@@ -69,6 +113,8 @@ def _recipient(recipient: RecipientState, attempts: Sequence[AttemptRow]) -> Que
             "number": recipient.number,
             "address": recipient.address,
             "state": recipient.state,
+            "asked": recipient.asked,
+            "pause_id": recipient.pause_id,
             "due_at": recipient.due_at,
             "settled_at": recipient.settled_at,
             "status": recipient.status,

@@ -1,4 +1,4 @@
-"""What leaves for other hosts, and each attempt at it."""
+"""What leaves for other hosts, each attempt at it, and what is kept from leaving."""
 
 from sqlalchemy import (
     ARRAY,
@@ -9,6 +9,7 @@ from sqlalchemy import (
     Column,
     Double,
     ForeignKey,
+    Identity,
     Index,
     Integer,
     LargeBinary,
@@ -40,6 +41,8 @@ queue_messages = Table(
     moment("expires_at"),
     Index("queue_messages_blob_idx", "tenant_id", "blob_id"),
     Index("queue_messages_queued_at_idx", "queued_at"),
+    Index("queue_messages_tenant_idx", "tenant_id", "queue_id"),
+    Index("queue_messages_trace_id_idx", "trace_id"),
 )
 
 queue_recipients = Table(
@@ -60,9 +63,18 @@ queue_recipients = Table(
     Column("status", Text, comment="enhanced status code of the last attempt"),
     Column("reply", Text, comment="what the other host said last"),
     moment("settled_at", nullable=True),
-    CheckConstraint("state in ('waiting', 'leased', 'delivered', 'failed')", name="state"),
+    Column("asked", Text, comment="what an operator wants of it, for the worker that has it or gets it next"),
+    Column("pause_id", BigInteger, comment="the pause that holds it; null: held by hand, or not at all"),
+    CheckConstraint("state in ('waiting', 'held', 'leased', 'delivered', 'failed', 'cancelled')", name="state"),
     CheckConstraint("(state = 'leased') = (leased_by is not null)", name="lease"),
+    CheckConstraint(
+        "asked is null or state = 'leased' and asked in ('hold', 'cancel', 'return') or state = 'waiting' and asked = 'return'",
+        name="asked",
+    ),
+    CheckConstraint("pause_id is null or state = 'held'", name="pause"),
     Index("queue_recipients_due_idx", "due_at", postgresql_where=text("state in ('waiting', 'leased')")),
+    Index("queue_recipients_held_idx", "pause_id", postgresql_where=text("state = 'held'")),
+    Index("queue_recipients_open_idx", "domain", "queue_id", postgresql_where=text("settled_at is null")),
 )
 
 queue_attempts = Table(
@@ -103,4 +115,24 @@ delivery_rules = Table(
     CheckConstraint("(username is null) = (password is null)", name="password"),
     CheckConstraint("username is null or (host is not null and tls <> 'opportunistic')", name="username"),
     Index("delivery_rules_key", "tenant_id", "domain", unique=True, postgresql_nulls_not_distinct=True),
+)
+
+queue_pauses = Table(
+    "queue_pauses",
+    metadata,
+    Column("pause_id", BigInteger, Identity(always=True), primary_key=True),
+    Column("tenant_id", BigInteger, comment="whose mail it holds; null: everybody's"),
+    Column("domain", Text, comment="mail for this one; null: for all"),
+    Column("reason", Text, nullable=False),
+    moment("created_at", default=True),
+    Column("ended_at", TIMESTAMP(timezone=True), comment="from then on what it holds is let go; the row goes last"),
+    CheckConstraint("tenant_id is not null or domain is not null", name="scope"),
+    Index(
+        "queue_pauses_scope_key",
+        "tenant_id",
+        "domain",
+        unique=True,
+        postgresql_nulls_not_distinct=True,
+        postgresql_where=text("ended_at is null"),
+    ),
 )

@@ -4,10 +4,11 @@ import pytest
 
 from kit.delivering import house
 from kit.dns import KNOTD, DnsServer, dns_process, dns_server
+from kit.exim import exim
 from kit.ports import free_port
 from kit.postfix import mail_port, postfix
 
-__all__ = ["dns_process", "dns_server", "house", "mail_port", "postfix"]
+__all__ = ["dns_process", "dns_server", "exim", "house", "mail_port", "postfix"]
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 It tells in X-Told what it was told of the client: address, HELO, sender.
 """
 
+import json
 import os
 import shutil
 import subprocess
@@ -24,8 +25,8 @@ USER = "_rspamd"  # of the package; it runs as nobody else when root starts it
 _CONFIGURATION = """
 options {{
     pidfile = "{folder}/rspamd.pid";
-    dns {{ nameserver = ["127.0.0.1:{dead}"]; timeout = 0.1s; retransmits = 1; }}
-    filters = "";
+    dns {{ nameserver = ["127.0.0.1:{dns}"]; timeout = 0.1s; retransmits = 1; }}
+    filters = "{filters}";
     url_tld = "{folder}/tlds";
     disable_hyperscan = true;
     hs_cache_dir = "{folder}";
@@ -35,6 +36,7 @@ logging {{ type = "file"; filename = "{folder}/rspamd.log"; level = "warning"; }
 worker "normal" {{ bind_socket = "127.0.0.1:{port}"; count = 1; }}
 actions {{ reject = 15; add_header = 6; greylist = 4; }}
 lua = "{folder}/rules.lua";
+dkim {{ }}
 """
 
 _RULES = """
@@ -58,14 +60,15 @@ rspamd_config:register_symbol{
 
 
 class Rspamd:
-    """Subjects with `viagra` score 8 (add header), with `replica` 20 (reject)."""
+    """Subjects with `viagra` score 8 (add header), with `replica` 20 (reject). With `dns_port` it verifies DKIM too."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, dns_port: int | None = None) -> None:
         if RSPAMD is None:
             pytest.skip("no spam filter: rspamd is not installed (Debian: apt-get install rspamd)")
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._folder = folder
+        self._dns_port = dns_port
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -73,7 +76,14 @@ class Rspamd:
         configuration = self._folder / "rspamd.conf"
         (self._folder / "tlds").write_text("com\ntest\n")
         (self._folder / "rules.lua").write_text(_RULES)
-        configuration.write_text(_CONFIGURATION.format(folder=self._folder, port=self.port, dead=free_port()))
+        configuration.write_text(
+            _CONFIGURATION.format(
+                folder=self._folder,
+                port=self.port,
+                dns=self._dns_port or free_port(),
+                filters="dkim" if self._dns_port else "",
+            )
+        )
         command = [RSPAMD, "-f", "-c", str(configuration)]
         if os.geteuid() == 0:
             shutil.chown(self._folder, USER, USER)
@@ -85,6 +95,13 @@ class Rspamd:
         if self._process:
             self._process.terminate()
             self._process.wait(timeout=10)
+
+    def symbols(self, message: bytes) -> dict[str, list[str]]:
+        """What its rules found in a message, with their notes."""
+        asked = urllib.request.Request(f"{self.url}/checkv2", message)
+        with urllib.request.urlopen(asked, timeout=20) as answer:
+            found = json.load(answer)["symbols"]
+        return {name: symbol.get("options", []) for name, symbol in found.items()}
 
     def _answers(self) -> bool:
         try:

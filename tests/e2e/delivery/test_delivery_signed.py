@@ -2,6 +2,7 @@
 
 import asyncio
 from base64 import b64encode
+from pathlib import Path
 
 import dkim
 import pytest
@@ -11,6 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from kit.delivering import MESSAGE, PREFIX, House
 from kit.postfix import Postfix
+from kit.rspamd import Rspamd
 from kit.waiting import eventually
 from mailstead.store.signing_keys import KeyState, SigningKeys
 from mailstead.wire.dkim import Algorithm, key_record
@@ -68,6 +70,32 @@ async def test_mail_that_leaves_verifies(house: House, postfix: Postfix, message
     assert arrived.count(b"DKIM-Signature:") == 2
     assert await asyncio.to_thread(verified, arrived, records) == [True, True]
     assert await asyncio.to_thread(verified, arrived.replace(b"Hello", b"Hallo"), records) == [False, False]
+
+
+async def test_rspamd_finds_both_signatures_good(house: House, postfix: Postfix, tmp_path: Path) -> None:
+    """A verifier that shares no code with ours, and asks a real DNS server for the keys."""
+    records = await give_keys(house)
+    published = [f"{name.decode().removesuffix('.test.')} TXT {quoted(record)}" for name, record in records.items()]
+    house.dns.records(*POSTFIX, *published)
+    async with house.delivering():
+        await house.settled(await house.send("ok@postfix.test"))
+    await eventually(lambda: len(postfix.messages()) == 1)
+    (filed,) = postfix.messages()
+    arrived = filed[filed.index(b"DKIM-Signature:") :].replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
+    verifier = Rspamd(tmp_path, house.dns.port)
+    verifier.start()
+    try:
+        good = await asyncio.to_thread(verifier.symbols, arrived)
+        bad = await asyncio.to_thread(verifier.symbols, arrived.replace(b"Hello", b"Hallo"))
+    finally:
+        verifier.stop()
+    assert sorted(good["R_DKIM_ALLOW"]) == ["own.test:s=ed25519", "own.test:s=rsa"] and "R_DKIM_REJECT" not in good
+    assert len(bad["R_DKIM_REJECT"]) == 2 and "R_DKIM_ALLOW" not in bad
+
+
+def quoted(record: bytes) -> str:
+    """As strings of a TXT record, which hold 255 octets at most."""
+    return " ".join(f'"{record[n : n + 250].decode()}"' for n in range(0, len(record), 250))
 
 
 async def test_a_domain_without_keys_signs_nothing(house: House, postfix: Postfix) -> None:

@@ -6,6 +6,7 @@ from mailstead_cli import accounts, domains, keys, queue, tenants
 from mailstead_cli.audit import audit
 from mailstead_cli.check import check
 from mailstead_cli.doctor import doctor
+from mailstead_cli.journey import journey
 from mailstead_cli.restored import restored
 from mailstead_cli.up import up
 
@@ -21,6 +22,7 @@ app.command()(up)
 app.command()(check)
 app.command()(doctor)
 app.command()(audit)
+app.command()(journey)
 app.command()(restored)
 app.add_typer(domains.app, name="domains")
 app.add_typer(accounts.app, name="accounts")

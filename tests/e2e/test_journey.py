@@ -111,6 +111,26 @@ async def test_to_a_domain_that_does_not_exist(stack: Stack, dns_server: DnsServ
     assert b"Final-Recipient: rfc822; bob@nowhere.test\r\nAction: failed\r\nStatus: 5.1.2\r\n" in report
 
 
+async def test_its_life_can_be_read(stack: Stack, dns_server: DnsServer) -> None:
+    """By the id in Received: taken in, filed here, failed elsewhere, reported on."""
+    alice, bob = await stack.new_account(), await stack.new_account()
+    await asyncio.to_thread(submit, stack, alice, f"{bob.user}, bob@nowhere.test")
+    await settled(stack, alice)
+    (filed,) = await asyncio.to_thread(imap_inbox, stack, bob)
+    trace_id = filed.partition(b" id ")[2][:32].decode()
+    async with stack.api() as api:
+        journey = (await api.get(f"/v1/messages/{trace_id}/journey")).raise_for_status().json()
+    kinds = [event["kind"] for event in journey["events"]]
+    assert sorted(kinds[:3]) == ["filed", "queued", "received"]
+    assert kinds[3:] == ["failed", "report_filed"]
+    by_kind = {event["kind"]: event for event in journey["events"]}
+    assert by_kind["received"]["sender"] == alice.user
+    assert "ESMTPSA" in by_kind["received"]["detail"]
+    assert (by_kind["filed"]["recipient"], by_kind["filed"]["mailbox"], by_kind["filed"]["uid"]) == (bob.user, "INBOX", 1)
+    assert (by_kind["failed"]["recipient"], by_kind["failed"]["status"]) == ("bob@nowhere.test", "5.1.2")
+    assert (by_kind["report_filed"]["recipient"], by_kind["report_filed"]["mailbox"]) == (alice.user, "INBOX")
+
+
 async def test_success_is_told_when_it_was_asked_for(stack: Stack) -> None:
     alice, bob = await stack.new_account(), await stack.new_account()
 

@@ -78,6 +78,10 @@ PLACES: dict[str, Place] = {
 }
 
 
+NARROWED = frozenset({"trace_id"})
+"""What may be of several tenants at once: the routes show of it what is the caller's."""
+
+
 async def tenant_of(reach: Reach, parameters: Mapping[str, str]) -> int | None:
     """Whose it is what a path names; None where it names nothing that is there."""
     for name, text in parameters.items():

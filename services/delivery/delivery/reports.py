@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import Enum
 
 from mailstead.model.address import Address
-from mailstead.model.ids import new_id, new_trace_id
+from mailstead.model.ids import new_id
 from mailstead.store import content
 from mailstead.store.delivery import Delivery, LocalCopy, Notify, Outgoing, OutgoingRecipient
 from mailstead.store.directory import Directory
@@ -35,7 +35,10 @@ class Reporter:
         self._hostname = hostname
 
     async def compose(self, leased: Leased, report: Report, now: datetime) -> tuple[Way, Delivery | None]:
-        """The report as a delivery to be filed; None where its addressee is a local address that no longer exists."""
+        """The report as a delivery to be filed, under the trace id of what it is about.
+
+        None where its addressee is a local address that no longer exists.
+        """
         sender = Address.parse(report.sender)
         recipient = await self._directory.recipient(sender)
         if recipient is None and await self._directory.local_domain(sender.domain):
@@ -49,8 +52,8 @@ class Reporter:
         parsed = parse_message(octets)
         if recipient:
             copy = LocalCopy(recipient.account_id, recipient.tenant_id, INBOX, return_path(""))
-            return Way.LOCAL, Delivery(new_trace_id(), parsed, copies=(copy,))
+            return Way.LOCAL, Delivery(leased.trace_id, parsed, copies=(copy,))
         # A report is sent with a null sender and asks for none about itself (RFC 3461 §5.2.2, RFC 5321 §6.1).
         to = OutgoingRecipient(report.sender, frozenset({Notify.NEVER}))
         outgoing = Outgoing(leased.tenant_id, None, "", (to,), require_tls=leased.require_tls)
-        return Way.REMOTE, Delivery(new_trace_id(), parsed, queued=(outgoing,))
+        return Way.REMOTE, Delivery(leased.trace_id, parsed, queued=(outgoing,))

@@ -35,7 +35,8 @@ def compose(delivery: Delivery, report: Report, reader: LocalCopy | Outgoing, *,
     whole = report.failed and return_full and delivery.size <= MAX_RETURNED  # RFC 3461 §4.3
     original = delivery.content.header + (bytes(delivery.content.body) if whole else b"")
     parsed = parse_message(render_dsn(report, original, whole=whole, message_id=f"{new_id().hex}@{report.host}", now=now))
-    return replace(delivery, companions=(*delivery.companions, to_reader(parsed, reader)))
+    about = replace(to_reader(parsed, reader), trace_id=delivery.trace_id)
+    return replace(delivery, companions=(*delivery.companions, about))
 
 
 def to_reader(parsed: Parsed, reader: LocalCopy | Outgoing) -> Delivery:

@@ -137,9 +137,9 @@ ROLES: tuple[Role, ...] = (
             "login_keys": "SELECT",
             "mailboxes": "SELECT, INSERT, UPDATE (account_id), DELETE",  # a row lock takes the right to change a column
             "subscriptions": "SELECT, INSERT, DELETE",
-            "messages": "SELECT (account_id, mailbox_id, uid), DELETE",
-            "expunged": "SELECT (account_id, mailbox_id, uid), DELETE",
-            "emails": "SELECT (account_id, email_id, tenant_id, blob_id), DELETE",
+            "messages": "SELECT (account_id, mailbox_id, uid, email_id), DELETE",
+            "expunged": "SELECT (account_id, mailbox_id, uid, email_id, expunged_at, actor, reason), DELETE",
+            "emails": "SELECT (account_id, email_id, tenant_id, blob_id, trace_id, prefix, size, message_id, created_at), DELETE",
             "contents": "SELECT (tenant_id, blob_id), UPDATE (referred_at)",  # what is erased does not wait
             "search_texts": "SELECT (account_id), DELETE",
             "search_pending": "SELECT (account_id), DELETE",

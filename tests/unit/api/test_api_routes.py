@@ -209,6 +209,7 @@ WRONG: list[tuple[str, str, Any, str]] = [
     ("POST", "/v1/queue-actions?cursor=eHg", {"action": "hold", "of": {"domain": "a.test"}}, "cursor"),
     ("POST", "/v1/queue-pauses", {}, "domain"),
     ("GET", "/v1/queue-pauses/0", None, "pause_id"),
+    ("GET", "/v1/messages/x/journey", None, "trace_id"),
 ]
 
 

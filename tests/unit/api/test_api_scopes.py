@@ -86,6 +86,7 @@ ROUTES: dict[tuple[str, str], Scope | None] = {
     ("DELETE", "/v1/delivery-rules/{rule_id}"): Scope.DELIVERY_RULES_WRITE,
     ("POST", "/v1/queue/{queue_id}/actions"): Scope.QUEUE_WRITE,
     ("POST", "/v1/queue-actions"): Scope.QUEUE_WRITE,
+    ("GET", "/v1/messages/{trace_id}/journey"): Scope.QUEUE_READ,
     ("GET", "/v1/queue-pauses"): Scope.QUEUE_READ,
     ("POST", "/v1/queue-pauses"): Scope.QUEUE_WRITE,
     ("GET", "/v1/queue-pauses/{pause_id}"): Scope.QUEUE_READ,
@@ -107,6 +108,7 @@ def concrete(path: str) -> str:
         queue_id=ID,
         rule_id=ID,
         pause_id=4711,
+        trace_id="0" * 32,
         tenant_id=4711,
         api_key_id=4711,
     )

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from api.app import create_app
-from api.callers import PLACES
+from api.callers import NARROWED, PLACES
 from api.deps import Backend
 from api.scopes import OF_OPERATORS, Scope
 from unit.api.test_api_routes import ALICE, assert_problem, created
@@ -15,6 +15,7 @@ from unit.api.test_api_scopes import ROUTES
 
 Client = httpx.AsyncClient
 WithScopes = Callable[..., Awaitable[Client]]
+NONE_OF_THEIRS = ("/v1/queue/", "/v1/messages/")  # they have sent nothing
 WITHIN = {"name", "selector", "app_password_id"}  # names within what another parameter names
 
 
@@ -42,6 +43,7 @@ async def theirs(client: Client) -> dict[str, Any]:
         "selector": "s1",
         "app_password_id": 1,
         "pause_id": pause["id"],
+        "trace_id": "0" * 32,
         "queue_id": "0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b",
     }
 
@@ -66,15 +68,15 @@ async def test_a_tenant_from_beginning_to_end(client: Client) -> None:
 def test_every_path_parameter_is_somebodys(backend: Backend) -> None:
     for path in create_app(backend).openapi()["paths"]:
         parameters = {part[1:-1] for part in path.split("/") if part.startswith("{")}
-        assert parameters <= PLACES.keys() | WITHIN, path
-        assert not parameters or parameters & PLACES.keys(), path
+        assert parameters <= PLACES.keys() | NARROWED | WITHIN, path
+        assert not parameters or parameters & (PLACES.keys() | NARROWED), path
 
 
 async def test_what_is_anothers_is_not_there(client: Client, with_scopes: WithScopes, theirs: dict[str, Any]) -> None:
     mine = await created(client, "/v1/tenants", {"name": "mine"})
     ours = await with_scopes(Scope.ADMIN, tenant_id=mine["id"])
     for (method, path), scope in ROUTES.items():
-        if "{" not in path or path.startswith("/v1/queue/"):
+        if "{" not in path or path.startswith(NONE_OF_THEIRS):
             continue
         response = await ours.request(method, path.format(**theirs), json={} if method != "GET" else None)
         wanted = 403 if scope in OF_OPERATORS else 404
@@ -82,7 +84,7 @@ async def test_what_is_anothers_is_not_there(client: Client, with_scopes: WithSc
 
     operator = await with_scopes(Scope.ADMIN)
     for method, path in ROUTES:
-        if method == "GET" and "{" in path and not path.startswith("/v1/queue/"):
+        if method == "GET" and "{" in path and not path.startswith(NONE_OF_THEIRS):
             wanted = 503 if path.endswith("/sessions") else 404 if path.endswith("/vacation") else 200
             assert (await operator.get(path.format(**theirs))).status_code == wanted, path
 

@@ -124,6 +124,7 @@ emails = Table(
     Column("ancestors", ARRAY(Text), nullable=False, server_default=text("'{}'"), comment="Message-IDs, nearest last"),
     Index("emails_blob_idx", "tenant_id", "blob_id"),
     Index("emails_message_id_idx", "account_id", "message_id"),
+    Index("emails_trace_id_idx", "trace_id"),
 )
 
 contents = Table(

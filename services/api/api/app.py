@@ -16,6 +16,7 @@ from api.dns_records import Hosts
 from api.errors import on_http, on_invalid, on_refused, on_unexpected
 from api.metrics import ApiMetrics, CanaryMetrics
 from api.middleware import Outermost
+from api.overviews import Overviews
 from api.rate_limit import RateLimit
 from api.routers import ROUTERS, account_imports
 from api.server import serve_http
@@ -140,6 +141,7 @@ def backend_over(
         scripts=SieveScripts(db, max_scripts=settings.sieve_max_scripts),
         script_limits=sieve.Limits(octets=settings.sieve_max_script_octets, redirects=settings.sieve_max_redirects),
         canary=canary,
+        overviews=Overviews(db),
     )
 
 

@@ -16,6 +16,7 @@ from api.auditing import READS, begin
 from api.callers import Caller, caller_signed_in, require_reach
 from api.dns_records import Hosts
 from api.metrics import CanaryMetrics
+from api.overviews import Overviews
 from api.rate_limit import RateLimit
 from api.schemas.common import MAX_ID
 from api.scopes import OF_OPERATORS, Scope, grants
@@ -90,6 +91,7 @@ class Backend:
     scripts: SieveScripts
     script_limits: Limits
     canary: CanaryMetrics
+    overviews: Overviews
 
 
 def backend(request: Request) -> Backend:

@@ -91,6 +91,7 @@ ROUTES: dict[tuple[str, str], Scope | None] = {
     ("POST", "/v1/queue-pauses"): Scope.QUEUE_WRITE,
     ("GET", "/v1/queue-pauses/{pause_id}"): Scope.QUEUE_READ,
     ("DELETE", "/v1/queue-pauses/{pause_id}"): Scope.QUEUE_WRITE,
+    ("GET", "/v1/overview"): Scope.SERVER_READ,
     ("GET", "/v1/health"): None,
     ("GET", "/v1/version"): Scope.SERVER_READ,
 }

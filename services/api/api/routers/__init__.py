@@ -15,6 +15,7 @@ from api.routers import (
     domain_dns,
     domains,
     journeys,
+    overview,
     queue,
     queue_actions,
     queue_pauses,
@@ -50,5 +51,6 @@ ROUTERS = (
     api_keys.router,
     audit.router,
     canary_runs.router,
+    overview.router,
     server.router,
 )

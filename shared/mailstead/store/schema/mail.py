@@ -125,6 +125,7 @@ emails = Table(
     Index("emails_blob_idx", "tenant_id", "blob_id"),
     Index("emails_message_id_idx", "account_id", "message_id"),
     Index("emails_trace_id_idx", "trace_id"),
+    Index("emails_created_at_idx", "created_at", postgresql_using="brin", postgresql_with={"autosummarize": True}),
 )
 
 contents = Table(

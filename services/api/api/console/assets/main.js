@@ -3,15 +3,20 @@
 import { onSignedOut } from "./api.js";
 import { h, replace } from "./dom.js";
 import { refreshTimes } from "./format.js";
-import { go, here, href, show, start } from "./router.js";
-import { forget, isOwner, me, restore, signOut } from "./session.js";
+import { href, show, start, stop } from "./router.js";
+import { askAgain, isOwner, me, onAsked, restore, signOut } from "./session.js";
 import { icon, mark } from "./parts/icons.js";
 import { empty, failed } from "./parts/states.js";
 import { toast } from "./parts/toast.js";
 import { account } from "./pages/account.js";
 import { accounts } from "./pages/accounts.js";
+import { audit } from "./pages/audit.js";
 import { domain } from "./pages/domain.js";
 import { domains } from "./pages/domains.js";
+import { message } from "./pages/message.js";
+import { overview } from "./pages/overview.js";
+import { OTHERS, ownPages } from "./pages/person/pages.js";
+import { queue } from "./pages/queue.js";
 import { signInPage } from "./pages/sign_in.js";
 
 const REFRESH = 30_000; // milliseconds
@@ -20,17 +25,21 @@ const app = document.getElementById("app");
 const nowhere = { path: "*", title: "Not found", page: () => h("div", {}, h("h1", { tabindex: "-1" }, "Not found"), empty("There is no such page", "The address may be mistyped, or what was here is gone.")) };
 
 const ADMINISTRATION = [
+  { path: "/", title: "Overview", page: overview, symbol: "overview", nav: true },
   { path: "/domains", title: "Domains", page: domains, symbol: "domains", nav: true },
   { path: "/domains/:name", title: "Domain", page: domain },
   { path: "/accounts", title: "Accounts", page: accounts, symbol: "accounts", nav: true },
   { path: "/accounts/:id", title: "Account", page: account },
+  ...OTHERS,
+  { path: "/queue", title: "Queue", page: queue, symbol: "queue", nav: true },
+  { path: "/queue/:id", title: "Message", page: message },
+  { path: "/audit", title: "Audit log", page: audit, symbol: "audit", nav: true },
 ];
 
 const ROLES = { operator: "Operator", tenant_admin: "Administrator", owner: "Account owner" };
 
 function routes() {
-  const own = ADMINISTRATION;
-  return [{ ...own[0], path: "/", nav: false }, ...own, nowhere];
+  return isOwner() ? [...ownPages(true), nowhere] : [...ADMINISTRATION, ...ownPages(false), nowhere];
 }
 
 // The frame around all pages; gives the element for the page of `path`.
@@ -68,13 +77,15 @@ function whoIsHere() {
 async function end() {
   try {
     await signOut();
-    askWhoItIs();
+    askAgain();
   } catch (error) {
     toast(error.message);
   }
 }
 
 function askWhoItIs(notice) {
+  stop();
+  for (const open of document.querySelectorAll("dialog[open]")) open.close();
   document.title = "Sign in · Mailstead";
   replace(app, signInPage({ notice, done: () => enter({ moved: true }) }));
   app.querySelector("input")?.focus();
@@ -87,11 +98,9 @@ function enter(how) {
 }
 
 async function begin() {
-  onSignedOut((notice = "You were signed out. Sign in again to go on.") => {
-    if (me() === null) return;
-    forget();
-    for (const open of document.querySelectorAll("dialog[open]")) open.close();
-    askWhoItIs(notice);
+  onAsked(askWhoItIs);
+  onSignedOut(() => {
+    if (me() !== null) askAgain("You were signed out. Sign in again to go on.");
   });
   setInterval(refreshTimes, REFRESH);
   try {

@@ -14,8 +14,15 @@ let leaving = null;
 export function start(table, shown) {
   routes = table.map((route) => ({ ...route, pattern: patternOf(route.path) }));
   around = shown;
-  document.addEventListener("click", follow);
-  addEventListener("popstate", () => show({ moved: false }));
+}
+
+document.addEventListener("click", follow);
+addEventListener("popstate", () => routes.length && show({ moved: false }));
+
+// From now on there is no page: nobody is signed in.
+export function stop() {
+  leaving?.abort();
+  routes = [];
 }
 
 export const href = (path) => ROOT + path;

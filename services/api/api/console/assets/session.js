@@ -34,7 +34,20 @@ export async function signOut() {
   forget();
 }
 
-export function forget() {
+let asking = () => {};
+
+// `listener(notice)` shows where to sign in.
+export function onAsked(listener) {
+  asking = listener;
+}
+
+// Whoever was signed in is so no more.
+export function askAgain(notice) {
+  forget();
+  asking(notice);
+}
+
+function forget() {
   localStorage.removeItem(HINT);
   person = null;
 }

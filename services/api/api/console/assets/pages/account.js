@@ -12,6 +12,7 @@ import { passphrase } from "../parts/passphrase.js";
 import { fetched } from "../parts/states.js";
 import { toast } from "../parts/toast.js";
 import { GIB, stateOf } from "./accounts.js";
+import { tabs } from "./person/pages.js";
 
 const ROLES = [["owner", "Owner: their own account"], ["tenant_admin", "Administrator: all of the tenant"], ["operator", "Operator: everything"]];
 
@@ -20,6 +21,7 @@ export async function account({ parameters: { id }, signal }) {
   const { data, etag } = await request("GET", path, { signal });
   return h("div", {},
     heading(data.address, { back: { href: href("/accounts"), text: "Accounts" }, about: stateOf(data), actions: [stateButton(path, data, etag)] }),
+    tabs(path, "", "Administration"),
     facts([
       ["Storage", usage(data.used_bytes, data.quota_bytes)],
       ["Messages", data.quota_messages ? `${count(data.message_count)} of ${count(data.quota_messages)}` : count(data.message_count)],

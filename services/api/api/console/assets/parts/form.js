@@ -66,6 +66,10 @@ function explainAll(error, controls, alert) {
 }
 
 function fieldRow({ name, label, type = "text", hint, value, options, after, mustBe, ...attributes }) {
+  if (type === "hidden") {
+    const control = h("input", { type, name, value, ...attributes });
+    return { row: control, control, explain: () => {}, value: () => value };
+  }
   const id = uniqueId(name);
   const hintId = hint ? `${id}-hint` : null;
   const fault = h("p", { class: "fault", id: `${id}-fault` });

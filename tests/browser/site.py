@@ -80,6 +80,7 @@ class Site:
             trust_env=False,
         )
         self.ids: dict[str, int] = {}
+        self.queued = ""  # the id of a message that waits to leave
 
     def furnish(self) -> None:
         """Domains with their DNS, accounts, mail."""
@@ -92,6 +93,8 @@ class Site:
         self._post("/domains/fernhill.example/signing-keys", {"selector": "s2026", "algorithm": "ed25519-sha256"})
         self.api.patch("/domains/fernhill.example/signing-keys/s2026", json={"state": "active"}).raise_for_status()
         self._publish("fernhill.example", {"_smtp._tls", "autodiscover", "_pop3s._tcp"})
+        self.submit(OWNER, PASSWORD, "secretary@orchard.example")
+        self.queued = self.api.get("/queue").raise_for_status().json()["items"][0]["id"]
         self.send(OWNER, "Minutes of the spring meeting", "Dear all,\n\nhere is what we agreed on.\n")
 
     def send(self, recipient: str, subject: str, text: str) -> None:
@@ -102,6 +105,16 @@ class Site:
         message["Subject"] = subject
         message.set_content(text)
         with smtplib.SMTP(HOST, self.stack.ports.smtp) as smtp:
+            smtp.send_message(message)
+
+    def submit(self, sender: str, password: str, recipient: str) -> None:
+        """As a mail program would. Raises smtplib.SMTPAuthenticationError."""
+        message = EmailMessage()
+        message["From"], message["To"], message["Subject"] = sender, recipient, "Our offer for the new shelves"
+        message.set_content("Please find our offer below.\n")
+        with smtplib.SMTP(HOST, self.stack.ports.submission) as smtp:
+            smtp.starttls(context=self.stack.client_context())
+            smtp.login(sender, password)
             smtp.send_message(message)
 
     def _publish(self, domain: str, without: set[str]) -> None:

@@ -1,11 +1,21 @@
 """What people do with the console, as they do it: by pointer, by keyboard alone."""
 
+import asyncio
 import re
+import smtplib
+import time
+from base64 import b32decode
+from io import BytesIO
+from urllib.parse import parse_qs, urlsplit
 
+import pytest
+import zxingcpp
+from PIL import Image
 from playwright.async_api import Page, expect
 
-from browser.site import OWNER, PASSWORD
+from browser.site import OPERATOR, OWNER, PASSWORD
 from browser.visitor import Visitors, settled, sign_in
+from mailstead.wire.otp import STEP, code_at
 
 
 async def test_the_wrong_password_lets_nobody_in(visitors: Visitors) -> None:
@@ -113,3 +123,117 @@ async def test_by_keyboard_alone(visitors: Visitors) -> None:
     await expect(page.get_by_role("link", name="Skip to content")).to_be_focused()
     await press(page, "Enter")
     await expect(page.get_by_role("main")).to_be_focused()
+
+
+async def test_a_new_password(visitors: Visitors) -> None:
+    page = await visitors.signed_in("tomas@brightwater.example")
+    await page.get_by_role("link", name="Security").click()
+    await page.get_by_label("Current password").fill("not the password")
+    await page.get_by_label("New password").fill("gravel-anchor-violin-7")
+    await page.get_by_role("button", name="Change password").click()
+    await expect(page.get_by_text("This is not the password.")).to_be_visible()
+    await expect(page.get_by_label("Current password")).to_be_focused()
+    await page.get_by_label("Current password").fill(PASSWORD)
+    await page.get_by_role("button", name="Change password").click()
+    await expect(page.get_by_text("Your password is changed. Sign in with the new one.")).to_be_visible()
+    await sign_in(page, "tomas@brightwater.example", "gravel-anchor-violin-7")
+
+
+async def test_one_time_passwords(visitors: Visitors) -> None:
+    """The picture is what a program reads; then the console wants a code of whoever signs in."""
+    marit = "marit@brightwater.example"
+    page = await visitors.signed_in(marit)
+    await page.get_by_role("link", name="Security").click()
+    await page.get_by_role("button", name="Set up …").click()
+    picture = Image.open(BytesIO(await page.get_by_role("img", name="Secret of the one-time passwords").screenshot()))
+    (read,) = zxingcpp.read_barcodes(picture)
+    secret = b32decode(parse_qs(urlsplit(read.text).query)["secret"][0])
+    step = int(time.time() // STEP)
+    await page.get_by_label("Code").fill(code_at(secret, step))
+    await page.get_by_role("button", name="Switch on").click()
+    await expect(page.get_by_text("One-time passwords are on.")).to_be_visible()
+    await page.get_by_role("button", name="Sign out").click()
+    await page.get_by_label("Email address").fill(marit)
+    await page.get_by_label("Password").fill(PASSWORD)
+    await page.get_by_role("button", name="Sign in").click()
+    await page.get_by_label("One-time password").fill("000000")
+    await page.get_by_role("button", name="Sign in").click()
+    await expect(page.get_by_text("This code is wrong, or was used before.")).to_be_visible()
+    await page.get_by_label("One-time password").fill(code_at(secret, step + 1))
+    await page.get_by_role("button", name="Sign in").click()
+    await expect(page.get_by_role("heading", name="Summary", level=1)).to_be_focused()
+
+
+async def test_an_app_password(visitors: Visitors) -> None:
+    """Shown once, good for sending, and good no more once it is revoked."""
+    site, ines = visitors.site, "ines@fernhill.example"
+    page = await visitors.signed_in(ines)
+    await page.get_by_role("link", name="Security").click()
+    await page.get_by_role("button", name="Create app password").click()
+    await page.get_by_label("Name").fill("Phone")
+    await page.get_by_label("POP3").uncheck()
+    await page.get_by_role("button", name="Create", exact=True).click()
+    secret = await page.locator(".secret code").inner_text()
+    await page.get_by_role("button", name="Done").click()
+    row = page.get_by_role("row").filter(has_text="Phone")
+    await expect(row).to_contain_text("IMAP, Sending, Filters")
+    await asyncio.to_thread(site.submit, ines, secret, "someone@orchard.example")
+    await row.get_by_role("button", name="Revoke").click()
+    await page.get_by_role("dialog").get_by_role("button", name="Revoke").click()
+    await expect(page.get_by_text("No app passwords")).to_be_visible()
+    with pytest.raises(smtplib.SMTPAuthenticationError):
+        await asyncio.to_thread(site.submit, ines, secret, "someone@orchard.example")
+
+
+async def test_vacation_and_filters(visitors: Visitors) -> None:
+    page = await visitors.signed_in("jonas@fernhill.example")
+    await page.get_by_role("link", name="Vacation").click()
+    await page.get_by_label("Answer mail").check()
+    await page.get_by_label("Text").fill("Back on Monday.\nThe office reads office@fernhill.example.")
+    await page.get_by_label("Last day").fill("2040-01-01")
+    await page.get_by_role("button", name="Save").click()
+    await expect(page.get_by_text("Saved. Mail is answered.")).to_be_visible()
+    await page.reload()
+    await expect(page.get_by_label("Text")).to_have_value("Back on Monday.\nThe office reads office@fernhill.example.")
+
+    await page.get_by_role("link", name="Filters").click()
+    await page.get_by_role("button", name="Write a script").click()
+    await page.get_by_label("Script", exact=True).fill('fileinto "Archive";')
+    await page.get_by_role("button", name="Save").click()
+    await expect(page.get_by_role("dialog").get_by_text(re.compile("line 1.*fileinto", re.IGNORECASE))).to_be_visible()
+    await page.get_by_label("Script", exact=True).fill('require "fileinto"; fileinto "Archive";')
+    await page.get_by_label("Run it on mail that arrives").uncheck()
+    await page.get_by_role("button", name="Save").click()
+    row = page.get_by_role("row").filter(has_text="main")
+    await row.get_by_role("button", name="Delete").click()
+    await expect(row).to_have_count(0)
+    await page.get_by_role("button", name="Undo").click()
+    await expect(row).to_have_count(1)
+
+
+async def test_a_message_that_leaves(visitors: Visitors) -> None:
+    page = await visitors.signed_in()
+    await page.get_by_role("link", name="Queue", exact=True).click()
+    await page.get_by_label("Sender").fill(OWNER)
+    await page.get_by_role("link", name=OWNER).click()
+    await expect(page.get_by_role("heading", name="secretary@orchard.example")).to_be_visible()
+    for action, state in (("Hold", "Held"), ("Release", "Waiting"), ("Try now", "Waiting")):
+        await page.get_by_role("button", name=action).click()
+        await expect(page.locator(".page-head .badge")).to_have_text(state)
+    await expect(page.locator(".timeline li")).to_have_count(2)
+    await page.get_by_role("button", name="Cancel …").click()
+    await page.get_by_label("Tell the sender").uncheck()
+    await page.get_by_role("button", name="Cancel message").click()
+    await expect(page.locator(".page-head .badge")).to_have_text("Done")
+
+    await page.get_by_role("link", name="Audit log").click()
+    await page.get_by_label("Who").fill(f"account {OPERATOR}")
+    await page.get_by_role("button", name="Act on queue message").first.click()
+    await expect(page.get_by_role("dialog")).to_contain_text("cancel")
+
+
+async def test_the_overview_counts(visitors: Visitors) -> None:
+    page = await visitors.signed_in()
+    await expect(page.get_by_role("img", name=re.compile("Into mailboxes: [1-9]"))).to_be_visible()
+    await page.get_by_role("link", name=re.compile("^Accounts [0-9]+")).click()
+    await expect(page.get_by_role("heading", name="Accounts", level=1)).to_be_focused()

@@ -2,7 +2,7 @@
 
 import gzip
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.resources import files
@@ -15,6 +15,7 @@ MEDIA_TYPES = {
     "svg": "image/svg+xml",
 }
 _PLACE = b"{assets}"  # in the page: where its files are
+_MODULES = b"{modules}"  # and which of them it asks for at once, not one after the other as they name each other
 
 
 @dataclass(frozen=True)
@@ -33,9 +34,11 @@ class Asset:
         """A weak one: packed or not, it is the same."""
         return f'W/"{hashlib.sha256(self.octets).hexdigest()[:32]}"'
 
-    def naming(self, place: str) -> "Asset":
-        """The same, with `place` wherever it says where files are."""
-        return Asset(self.media_type, self.octets.replace(_PLACE, place.encode()))
+    def naming(self, place: str, names: Iterable[str]) -> "Asset":
+        """The same, with `place` wherever it says where files are, and a link for each module among `names`."""
+        links = [f'<link rel="modulepreload" href="{place}/{name}">' for name in sorted(names) if name.endswith(".js")]
+        octets = self.octets.replace(_PLACE, place.encode()).replace(_MODULES, "\n    ".join(links).encode())
+        return Asset(self.media_type, octets)
 
 
 def read_assets() -> dict[str, Asset]:

@@ -37,7 +37,7 @@ HEADERS = {
 
 _ASSETS = read_assets()
 _VERSION = version_of(_ASSETS)
-_PAGE = _ASSETS.pop(PAGE).naming(f"/console/assets/{_VERSION}")
+_PAGE = _ASSETS.pop(PAGE).naming(f"/console/assets/{_VERSION}", _ASSETS)
 
 router = APIRouter(include_in_schema=False)
 

@@ -77,6 +77,7 @@ function whoIsHere() {
 async function end() {
   try {
     await signOut();
+    history.replaceState(null, "", href("/")); // who signs in next may be somebody else
     askAgain();
   } catch (error) {
     toast(error.message);

@@ -43,6 +43,7 @@ export async function show({ moved = false } = {}) {
   const [route, parameters] = match(here());
   const main = around(here());
   document.title = `${route.title} · Mailstead`;
+  main.setAttribute("aria-busy", "true");
   const patience = setTimeout(() => replace(main, loading()), PATIENCE);
   try {
     const query = Object.fromEntries(new URLSearchParams(location.search));
@@ -54,6 +55,7 @@ export async function show({ moved = false } = {}) {
     replace(main, h("h1", { tabindex: "-1" }, route.title), failed(error, reload));
   } finally {
     clearTimeout(patience);
+    if (!signal.aborted) main.removeAttribute("aria-busy");
   }
   if (moved) {
     scrollTo(0, 0);
@@ -70,9 +72,17 @@ export function rememberQuery(query) {
 function match(path) {
   for (const route of routes) {
     const found = route.pattern.exec(path);
-    if (found) return [route, Object.fromEntries(Object.entries(found.groups ?? {}).map(([k, v]) => [k, decodeURIComponent(v)]))];
+    if (found) return [route, Object.fromEntries(Object.entries(found.groups ?? {}).map(([name, text]) => [name, decoded(text)]))];
   }
   return [routes.at(-1), {}];
+}
+
+function decoded(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text; // typed by hand: it names nothing that is there
+  }
 }
 
 function patternOf(path) {

@@ -14,6 +14,7 @@ export function empty(title, text, action) {
 
 export function failed(error, again) {
   const known = error.status !== undefined;
+  if (!known) console.error(error);
   return h(
     "div",
     { class: "failed", role: "alert" },

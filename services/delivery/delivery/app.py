@@ -10,6 +10,7 @@ from delivery.breaker import Breaker
 from delivery.metrics import Metrics
 from delivery.mta_sts import Policies, PolicyHosts
 from delivery.mx import DnsQuestions, Router, address_rule
+from delivery.pace import Pace
 from delivery.reports import Reporter
 from delivery.rulebook import Rulebook
 from delivery.secured import Contexts, Opener, opportunistic_tls, verified_tls
@@ -75,6 +76,7 @@ async def delivery(settings: DeliverySettings, runtime: Runtime) -> AsyncIterato
             Reporter(database, settings.hostname),
             metrics,
             bounds=settings.bounds,
+            pace=Pace(settings.pace),
             policy=settings.policy,
         )
         subscription = bus.subscribe(QUEUE_SUBJECT, lambda _event: worker.wake())

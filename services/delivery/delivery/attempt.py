@@ -1,7 +1,8 @@
 """One try at what one lease holds: find the hosts, talk to them in order, and say of each recipient what came of it."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import islice
 
 from delivery.commands import Envelope, EnvelopeRecipient, unsendable
@@ -45,11 +46,18 @@ class Tried:
     host: str = ""
     address: str = ""
     tls: str | None = None
+    talks: bool = False  # a session came about; until then it costs next to nothing
     in_doubt: bool = False  # cut short after the final dot and before its reply: the host may have the message
 
     def undecided(self, recipients: Sequence[QueuedRecipient]) -> list[QueuedRecipient]:
         """Those of whom nothing is known yet."""
         return [r for r in recipients if r.number not in self.verdicts]
+
+    @property
+    def is_complaint(self) -> bool:
+        """Whether the host was not reached, or put something off for a reason that is not the recipient's alone (RFC 3463 §3)."""
+        deferred = [verdict for verdict in self.verdicts.values() if verdict.fate is Fate.DEFERRED]
+        return any(verdict.host is None or verdict.status[:4] not in ("4.1.", "4.2.") for verdict in deferred)
 
     def decide(self, recipients: Sequence[QueuedRecipient], verdict: Verdict) -> None:
         """The same verdict for all of these."""
@@ -105,8 +113,7 @@ class Courier:
             tried.decide(leased.recipients, deferred("4.7.5", f"REQUIRETLS needs the MTA-STS policy: {way.published.reason}"))
             return
         try:
-            message = await self._open_message(leased)
-            await self._try_endpoints(leased, route, way, message, tried)
+            await self._try_endpoints(leased, route, way, _Draft(partial(self._open_message, leased)), tried)
         except Refused as refused:  # our database, not their host (D5)
             log.warning("content cannot be read", reason=str(refused))
             tried.decide(
@@ -137,9 +144,7 @@ class Courier:
             raise HostUnavailable(f"the TLSA records of {endpoint.host} cannot be looked up: {found.detail}")
         return found
 
-    async def _try_endpoints(
-        self, leased: Leased, route: Sequence[Endpoint], way: "_Way", message: "_Message", tried: Tried
-    ) -> None:
+    async def _try_endpoints(self, leased: Leased, route: Sequence[Endpoint], way: "_Way", draft: "_Draft", tried: Tried) -> None:
         sessions = 0
         last: Verdict | None = None
         settled: dict[int, Verdict] = {}
@@ -147,8 +152,8 @@ class Courier:
             if not sessions:
                 tried.host, tried.address = endpoint.host, endpoint.address
             try:
-                if not await self._visit(leased, endpoint, way, message, tried):
-                    await self._visit(leased, endpoint, way, message, tried, fresh=True)
+                if not await self._visit(leased, endpoint, way, draft, tried):
+                    await self._visit(leased, endpoint, way, draft, tried, fresh=True)
             except HostUnavailable as unavailable:
                 log.info("host unavailable", host=endpoint.host, address=endpoint.address, reason=unavailable.reason)
                 verdict = _unavailable(unavailable, endpoint.host, require_tls=leased.require_tls)
@@ -170,7 +175,7 @@ class Courier:
         leased: Leased,
         endpoint: Endpoint,
         way: "_Way",
-        message: "_Message",
+        draft: "_Draft",
         tried: Tried,
         *,
         fresh: bool = False,
@@ -179,10 +184,12 @@ class Courier:
 
         Only a session that took everything waits for more: after a refusal the other side may think anew. Raises HostUnavailable.
         """
+        tried.talks = False
         opened = await self._open(leased, endpoint, way, fresh=fresh)
+        tried.talks = True
         tried.host, tried.address, tried.tls = endpoint.host, endpoint.address, opened.session.tls
         try:
-            heard = await self._converse(opened, leased, message, tried)
+            heard = await self._converse(opened, leased, await draft.message(), tried)
         except BaseException:
             tried.in_doubt = opened.session.in_doubt
             await opened.session.close()
@@ -241,6 +248,20 @@ class _Way:
 
     rule: Rule
     published: Published
+
+
+class _Draft:
+    """A message that is read and signed once there is a host to give it to: who waits for one holds no content."""
+
+    def __init__(self, opened: Callable[[], Awaitable["_Message"]]) -> None:
+        self._open = opened
+        self._message: _Message | None = None
+
+    async def message(self) -> "_Message":
+        """Raises Refused."""
+        if self._message is None:
+            self._message = await self._open()
+        return self._message
 
 
 @dataclass(frozen=True, slots=True)

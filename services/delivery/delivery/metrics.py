@@ -17,6 +17,7 @@ class Metrics:
     recipients: Counter
     attempt_seconds: Histogram
     in_flight: Gauge
+    lingering: Gauge
     in_doubt: Counter
     leases_lost: Counter
     reports: Counter
@@ -45,6 +46,9 @@ class Metrics:
                 registry=registry,
             ),
             in_flight=Gauge("mailstead_delivery_in_flight", "Attempts now under way in this replica", registry=registry),
+            lingering=Gauge(
+                "mailstead_delivery_lingering", "Of those, attempts that wait for a host that does not answer", registry=registry
+            ),
             in_doubt=Counter(
                 "mailstead_delivery_in_doubt",
                 "Attempts that ended between the final dot and its reply: the message may be delivered twice",

@@ -75,6 +75,9 @@ class Opener:
             if not unavailable.insecure:  # such a host answers
                 self._breaker.failed(endpoint, clock())
             raise
+        except asyncio.CancelledError:  # given up before it answered
+            self._breaker.failed(endpoint, clock())
+            raise
         self._breaker.worked(endpoint)
         return Opened(session, demand)
 

@@ -10,6 +10,8 @@ from pydantic_settings import NoDecode
 from delivery.attempt import Limits
 from delivery.breaker import BreakerPolicy
 from delivery.dialogue import Credentials, Dialogue
+from delivery.flights import Places
+from delivery.pace import PacePolicy
 from delivery.route import SmartHost
 from delivery.rules import NO_RULE, Rule
 from delivery.schedule import RetryCurve
@@ -75,8 +77,24 @@ class DeliverySettings(ServiceSettings):
         default=None, description="PEM file of the authorities that may vouch for mail and policy hosts; none: the system's"
     )
 
-    delivery_in_flight: int = Field(default=100, ge=1, le=10_000, description="Attempts that this replica has under way at most")
-    delivery_per_domain: int = Field(default=10, ge=1, le=10_000, description="Of those, attempts to one domain")
+    delivery_in_flight: int = Field(
+        default=100, ge=1, le=10_000, description="Attempts that this replica has under way at most, without those that linger"
+    )
+    delivery_lingering: int = Field(
+        default=1_000,
+        ge=1,
+        le=100_000,
+        description="Attempts that wait for silent hosts at most; beyond them, who has waited longest is given up",
+    )
+    delivery_patience_seconds: float = _seconds(
+        5, "After so long without a session an attempt lingers, and others have its place"
+    )
+    delivery_per_domain: int = Field(
+        default=10, ge=1, le=10_000, description="Attempts to one domain at a time, while it takes them well"
+    )
+    delivery_per_domain_first: int = Field(
+        default=2, ge=1, le=10_000, description="Attempts to a domain of which nothing is known yet"
+    )
     delivery_lease_seconds: float = _seconds(120, "How long a claimed message is this replica's; renewed while it works on it")
     delivery_poll_seconds: float = _seconds(30, "Longest time between two looks at the queue, should no event come")
     delivery_attempt_seconds: float = _seconds(1800, "Longest time that one attempt may take, whatever the other host does")
@@ -145,12 +163,15 @@ class DeliverySettings(ServiceSettings):
     @property
     def bounds(self) -> Bounds:
         return Bounds(
-            in_flight=self.delivery_in_flight,
-            per_domain=self.delivery_per_domain,
+            places=Places(self.delivery_in_flight, self.delivery_lingering, self.delivery_patience_seconds),
             lease=self.delivery_lease_seconds,
             poll=self.delivery_poll_seconds,
             attempt=self.delivery_attempt_seconds,
         )
+
+    @property
+    def pace(self) -> PacePolicy:
+        return PacePolicy(self.delivery_per_domain_first, self.delivery_per_domain)
 
     @property
     def limits(self) -> Limits:

@@ -2,14 +2,15 @@
 
 import asyncio
 import random
-from collections import Counter as Tally
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from delivery.attempt import Courier, Tried
+from delivery.flights import Flight, Flights, Places
 from delivery.metrics import Metrics
 from delivery.outcome import cancelled, deferred
+from delivery.pace import Pace
 from delivery.reports import Reporter, Way
 from delivery.settlement import Policy, Settlement, settle
 from mailstead.model.failure import Failure, Refused
@@ -28,8 +29,7 @@ log = get_logger()
 class Bounds:
     """What one replica takes on. Times in seconds."""
 
-    in_flight: int = 100
-    per_domain: int = 10
+    places: Places = Places()
     lease: float = 120
     poll: float = 30
     attempt: float = 1800
@@ -43,7 +43,16 @@ class Worker:
     """One replica's share of the queue."""
 
     def __init__(
-        self, name: str, queue: Queue, courier: Courier, reporter: Reporter, metrics: Metrics, *, bounds: Bounds, policy: Policy
+        self,
+        name: str,
+        queue: Queue,
+        courier: Courier,
+        reporter: Reporter,
+        metrics: Metrics,
+        *,
+        bounds: Bounds,
+        pace: Pace,
+        policy: Policy,
     ) -> None:
         self._name = name
         self._queue = queue
@@ -55,9 +64,9 @@ class Worker:
         self._hostname = courier.name
         self._woken = asyncio.Event()
         self._stopping = False
-        self._claiming = asyncio.Lock()  # held until what was claimed is in `_tasks` or given back
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._domains: Tally[str] = Tally()
+        self._claiming = asyncio.Lock()  # held until what was claimed is in `_flights` or given back
+        self._flights = Flights(bounds.places, self.wake)
+        self._pace = pace
 
     def wake(self) -> None:
         """Look at the queue now: something became due, or there is room again."""
@@ -67,9 +76,9 @@ class Worker:
         """Claim and start work until `drain`."""
         while not self._stopping:
             self._woken.clear()
-            free = self._bounds.in_flight - len(self._tasks)
+            room = self._flights.room
             try:
-                if free and await self._claim(free):
+                if room and await self._claim(room):
                     continue
                 if self._stopping:
                     return
@@ -90,22 +99,25 @@ class Worker:
         with suppress(TimeoutError):
             async with asyncio.timeout(RELEASE_SECONDS), self._claiming:
                 pass
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=max(0.0, seconds))
-        for task in self._tasks:
+        if tasks := list(self._flights):
+            await asyncio.wait(tasks, timeout=max(0.0, seconds))
+        for task in self._flights:
             task.cancel()
-        if self._tasks:
-            log.info("giving leases back", count=len(self._tasks))
-            await asyncio.wait(self._tasks, timeout=RELEASE_SECONDS * 2)
+        if tasks := list(self._flights):
+            log.info("giving leases back", count=len(tasks))
+            await asyncio.wait(tasks, timeout=RELEASE_SECONDS * 2)
 
-    async def _claim(self, free: int) -> bool:
+    def _is_full(self, domain: str) -> bool:
+        return self._flights.domains[domain] >= self._pace.window(domain)
+
+    async def _claim(self, room: int) -> bool:
         """Whether anything was claimed and started."""
-        full = [domain for domain, count in self._domains.items() if count >= self._bounds.per_domain]
+        full = [domain for domain in self._flights.domains if self._is_full(domain)]
         async with self._claiming:
-            leases = await self._queue.claim(self._name, free, timedelta(seconds=self._bounds.lease), avoid_domains=full)
+            leases = await self._queue.claim(self._name, room, timedelta(seconds=self._bounds.lease), avoid_domains=full)
             started = False
             for leased in leases:
-                if self._stopping or self._domains[leased.domain] >= self._bounds.per_domain:
+                if self._stopping or self._is_full(leased.domain):
                     await self._give_back(leased)
                 else:
                     self._start(leased)
@@ -114,7 +126,7 @@ class Worker:
 
     async def _pause(self) -> float:
         """Seconds until something may be due that we have room for. Ends of our attempts wake us besides."""
-        if len(self._tasks) >= self._bounds.in_flight:
+        if not self._flights.room:
             return self._bounds.poll
         due = await self._queue.next_due()
         if due is None:
@@ -122,30 +134,31 @@ class Worker:
         return min(max((due - datetime.now(UTC)).total_seconds(), SHORTEST_REST), self._bounds.poll)
 
     def _start(self, leased: Leased) -> None:
-        self._domains[leased.domain] += 1
-        task = asyncio.create_task(self._work(leased), name=f"delivery {leased.queue_id} {leased.domain}")
-        self._tasks.add(task)
-        self._metrics.in_flight.set(len(self._tasks))
+        flight = Flight(leased, Tried())
+        task = asyncio.create_task(self._work(flight), name=f"delivery {leased.queue_id} {leased.domain}")
+        self._flights.add(task, flight)
+        self._count()
 
         def ended(task: asyncio.Task[None]) -> None:
-            self._tasks.discard(task)
-            self._metrics.in_flight.set(len(self._tasks))
-            self._domains[leased.domain] -= 1
-            if not self._domains[leased.domain]:
-                del self._domains[leased.domain]
+            self._flights.remove(task)
+            self._count()
             self._woken.set()
             if not task.cancelled() and (error := task.exception()):
                 log.error("delivery crashed; its lease runs out", queue_id=str(leased.queue_id), exc_info=error)
 
         task.add_done_callback(ended)
 
-    async def _work(self, leased: Leased) -> None:
+    def _count(self) -> None:
+        self._metrics.in_flight.set(len(self._flights))
+        self._metrics.lingering.set(self._flights.lingering)
+
+    async def _work(self, flight: Flight) -> None:
+        leased, tried = flight.leased, flight.tried
         with bind(trace_id=leased.trace_id, queue_id=str(leased.queue_id), domain=leased.domain):
             started_at, clock = datetime.now(UTC), asyncio.get_running_loop().time
             start = clock()
-            tried = Tried()
             try:
-                await self._attempt(leased, tried)
+                await self._attempt(flight)
             except LeaseLost:
                 self._metrics.leases_lost.inc()
                 self._note_doubt(tried)
@@ -157,16 +170,18 @@ class Worker:
                     await self._give_back(leased)
                 raise
             self._note_doubt(tried)
+            (self._pace.complained if tried.is_complaint else self._pace.went_well)(leased.domain)
             duration = clock() - start
             self._metrics.attempt_seconds.observe(duration)
             attempt = Attempt(tried.host, tried.address, tried.tls, started_at, duration)
             await self._settle(leased, tried, attempt)
 
-    async def _attempt(self, leased: Leased, tried: Tried) -> None:
+    async def _attempt(self, flight: Flight) -> None:
         """The attempt under its deadline, with the lease kept alive beside it. Raises LeaseLost.
 
         What an operator asked for since it was last tried is done instead.
         """
+        leased, tried = flight.leased, flight.tried
         for recipient in leased.recipients:
             if recipient.asked:
                 tried.decide([recipient], cancelled(told=recipient.asked is Asked.RETURN))
@@ -175,11 +190,11 @@ class Worker:
             return
         async with _Kept(self._queue, leased, self._bounds.lease):
             try:
-                async with asyncio.timeout(self._bounds.attempt):
+                async with asyncio.timeout(self._bounds.attempt) as flight.deadline:
                     await self._courier.attempt(replace(leased, recipients=to_try), tried)
             except TimeoutError:
-                log.info("attempt cut off", host=tried.host, seconds=self._bounds.attempt)
-                late = deferred("4.4.2", f"{tried.host or leased.domain} took longer than {self._bounds.attempt:.0f} seconds")
+                log.info("attempt cut off", host=tried.host, talks=tried.talks)
+                late = deferred("4.4.2", f"{tried.host or leased.domain} took too long")
                 tried.decide(tried.undecided(leased.recipients), late)
 
     def _note_doubt(self, tried: Tried) -> None:

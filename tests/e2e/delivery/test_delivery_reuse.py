@@ -76,7 +76,7 @@ async def test_a_session_that_refused_is_not_kept(house: House, dest: SmtpHost) 
 
 async def test_messages_at_once_have_a_connection_each(house: House, dest: SmtpHost) -> None:
     dest.hold.add("dot")
-    async with house.delivering():
+    async with house.delivering(delivery_per_domain_first=3):
         sent = [await house.send("bob@dest.test") for _ in range(3)]
         await eventually(lambda: dest.open_now == 3, what="three connections")
         dest.let_go.set()

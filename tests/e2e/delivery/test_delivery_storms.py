@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack
 import pytest
 
 from kit.delivering import House
-from kit.smtp_host import smtp_host
+from kit.smtp_host import SmtpHost, smtp_host
 from kit.waiting import eventually
 
 RECORDS = ("sick MX 10 mx.sick", "mx.sick A 127.0.0.3", "well MX 10 mx.well", "mx.well A 127.0.0.5")
@@ -48,6 +48,50 @@ async def test_a_tarpit_holds_only_its_own(house: House) -> None:
         assert (len(well.taken), sick.most_open) == (3, 2)
         sick.let_go.set()
         await eventually(lambda: len(sick.taken) == 4, what="the tarpit lets go")
+
+
+async def tarpits(parts: AsyncExitStack, house: House, count: int) -> list[SmtpHost]:
+    """So many domains, each with a host of its own that takes connections and never says a word; and one that is well."""
+    numbers = range(20, 20 + count)
+    records = [record for n in numbers for record in (f"sick{n} MX 10 mx.sick{n}", f"mx.sick{n} A 127.0.0.{n}")]
+    house.dns.records(*records, "well MX 10 mx.well", "mx.well A 127.0.0.5")
+    hosts = [await parts.enter_async_context(smtp_host(f"127.0.0.{n}", house.mail_port)) for n in numbers]
+    for host in hosts:
+        host.hold.add("connect")
+    return hosts
+
+
+async def test_who_only_waits_takes_no_place_from_others(house: House) -> None:
+    """More silent hosts than there are places, and mail for the one that is well goes on."""
+    async with AsyncExitStack() as parts:
+        sick = await tarpits(parts, house, 4)
+        well = await parts.enter_async_context(smtp_host("127.0.0.5", house.mail_port))
+        runtime = await parts.enter_async_context(house.delivering(delivery_in_flight=2, delivery_patience_seconds=0.2))
+        silent = [await house.send(f"bob@sick{n}.test") for n in range(20, 24)]
+        await eventually(lambda: all(host.open_now for host in sick), what="all silent hosts are waited for")
+        await house.settled(await house.send("bob@well.test"))
+        assert len(well.taken) == 1
+        assert runtime.registry.get_sample_value("mailstead_delivery_lingering") == 4
+        for host in sick:
+            host.let_go.set()
+        for queue_id in silent:  # they have been waited for: none was given up
+            await house.settled(queue_id)
+            assert [attempt.outcome for attempt in await house.attempts(queue_id)] == ["delivered"]
+
+
+async def test_beyond_so_many_that_wait_the_longest_is_given_up(house: House) -> None:
+    async with AsyncExitStack() as parts:
+        sick = await tarpits(parts, house, 2)
+        await parts.enter_async_context(house.delivering(delivery_lingering=1, delivery_patience_seconds=0.2))
+        first = await house.send("bob@sick20.test")
+        await eventually(lambda: sick[0].open_now == 1, what="the first is waited for")
+        second = await house.send("bob@sick21.test")
+
+        async def given_up() -> bool:
+            return any(attempt.status == "4.4.2" for attempt in await house.attempts(first))
+
+        await eventually(given_up, what="the first is given up")
+        assert await house.attempts(second) == []
 
 
 @pytest.mark.parametrize("step", ["connect", "EHLO", "MAIL", "RCPT", "DATA", "content", "dot"])

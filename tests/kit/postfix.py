@@ -96,6 +96,19 @@ class Postfix:
     def forgive(self) -> None:
         """From now on `later@…` is taken too."""
         (self._folder / "etc" / "access").write_text("")
+        self._reload()
+
+    def configure(self, *lines: str) -> None:
+        """These lines instead of those that were configured so before."""
+        (self._folder / "etc" / "main.cf").write_text("\n".join([self._main, *lines, ""]))
+        self._reload()
+
+    def flush(self) -> None:
+        """Try all that waits in the queue now."""
+        assert POSTFIX
+        subprocess.run([POSTFIX, "-c", str(self._folder / "etc"), "flush"], check=True, capture_output=True, timeout=30)
+
+    def _reload(self) -> None:
         assert POSTFIX
         before = self.log.count("reload --")
         subprocess.run([POSTFIX, "-c", str(self._folder / "etc"), "reload"], check=True, capture_output=True, timeout=30)
@@ -121,6 +134,7 @@ class Postfix:
             main += f"smtpd_tls_security_level = may\nsmtpd_tls_cert_file = {authority.certificate}\nsmtpd_tls_key_file = {key}\n"
         etc = self._folder / "etc"
         (etc / "main.cf").write_text(main)
+        self._main = main
         (etc / "mailboxes").write_text("".join(f"{user}@{d} {d}/{user}/\n" for d in self._domains for user in ("ok", "later")))
         (etc / "access").write_text("".join(f"later@{d} 450 4.7.1 Try again later\n" for d in self._domains))
         master = re.sub(

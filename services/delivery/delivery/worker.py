@@ -29,7 +29,7 @@ log = get_logger()
 class Bounds:
     """What one replica takes on. Times in seconds."""
 
-    places: Places = Places()
+    places: Places
     lease: float = 120
     poll: float = 30
     attempt: float = 1800

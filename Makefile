@@ -42,6 +42,10 @@ reference: .venv/synced ## Write docs/reference, the table of the chart and its 
 	@PYTHONPATH=tests $(BIN)/python -m kit.chart
 	@PYTHONPATH=deploy/dashboards $(BIN)/python -m mailstead_dashboards
 
+.PHONY: screenshots
+screenshots: .venv/synced ## Take the pictures of the console in docs/images; needs Chromium
+	@PYTHONPATH=tests $(BIN)/python -m browser.screenshots
+
 .PHONY: environment
 environment: .venv/synced ## Only make or refresh .venv
 

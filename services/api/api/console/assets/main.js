@@ -13,6 +13,7 @@ import { accounts } from "./pages/accounts.js";
 import { audit } from "./pages/audit.js";
 import { domain } from "./pages/domain.js";
 import { domains } from "./pages/domains.js";
+import { trace } from "./pages/journey.js";
 import { message } from "./pages/message.js";
 import { overview } from "./pages/overview.js";
 import { OTHERS, ownPages } from "./pages/person/pages.js";
@@ -33,6 +34,7 @@ const ADMINISTRATION = [
   ...OTHERS,
   { path: "/queue", title: "Queue", page: queue, symbol: "queue", nav: true },
   { path: "/queue/:id", title: "Message", page: message },
+  { path: "/messages/:id", title: "Message", page: trace },
   { path: "/audit", title: "Audit log", page: audit, symbol: "audit", nav: true },
 ];
 

@@ -1,4 +1,4 @@
-// One message that leaves: its recipients, and each attempt to reach them, as a timeline.
+// One message that leaves: its recipients, what can be done about it, and its life so far.
 
 import { get, post } from "../api.js";
 import { h } from "../dom.js";
@@ -6,26 +6,42 @@ import { bytes, moment, plural, time } from "../format.js";
 import { href, reload } from "../router.js";
 import { badge, button, doing, facts, heading, section } from "../parts/bits.js";
 import { ask } from "../parts/dialog.js";
+import { table } from "../parts/table.js";
 import { toast } from "../parts/toast.js";
+import { journeyOf, step, timeline } from "./journey.js";
 import { progress, sender } from "./queue.js";
 
-const STATES = { waiting: ["warn", "Waiting"], leased: ["warn", "On its way"], held: ["idle", "Held"], delivered: ["ok", "Delivered"], failed: ["bad", "Failed"], cancelled: ["idle", "Cancelled"] };
-const OUTCOMES = { delivered: ["ok", "Delivered"], deferred: ["warn", "Put off"], failed: ["bad", "Refused"] };
+const STATES = {
+  waiting: ["warn", "Waiting"],
+  leased: ["warn", "On its way"],
+  held: ["idle", "Held"],
+  delivered: ["ok", "Delivered"],
+  failed: ["bad", "Failed"],
+  cancelled: ["idle", "Cancelled"],
+};
 
 export async function message({ parameters: { id }, signal }) {
   const found = await get(`/queue/${encodeURIComponent(id)}`, {}, signal);
+  const journey = await journeyOf(found.trace_id, signal);
   return h("div", {},
     heading(sender(found), { back: { href: href("/queue"), text: "Queue" }, about: progress(found), actions: actions(found) }),
     facts([
       ["Queued", time(found.queued_at)],
       ["Size", bytes(found.size)],
-      ["Recipients", plural(found.recipient_count, "recipient")],
       ["Given up", found.open_count ? time(found.expires_at) : null],
       ["Account", found.account_id && h("a", { href: href(`/accounts/${found.account_id}`) }, found.sender || "its account")],
       ["Trace in the logs", h("code", {}, found.trace_id)],
     ]),
-    found.recipients.map((recipient) => life(found, recipient)));
+    section("Recipients", {}, table("Recipients", COLUMNS, found.recipients)),
+    section("What happened", {}, timeline(journey?.events ?? [], toCome(found))));
 }
+
+const COLUMNS = [
+  { label: "Recipient", main: true, cell: (recipient) => recipient.address },
+  { label: "State", cell: (recipient) => badge(...STATES[recipient.state]) },
+  { label: "Attempts", number: true, cell: (recipient) => recipient.attempts.length },
+  { label: "Next", cell: (recipient) => recipient.state === "waiting" ? time(recipient.due_at) : h("span", { class: "muted" }, "–") },
+];
 
 function actions(found) {
   const act = async (action, said) => {
@@ -54,31 +70,10 @@ function cancel(found, act) {
   });
 }
 
-function life(found, recipient) {
-  return section(recipient.address, { actions: [badge(...STATES[recipient.state])] },
-    h("ol", { class: "timeline" },
-      step("idle", "Queued", found.queued_at, `from ${sender(found)}`),
-      recipient.attempts.map(attempt),
-      ending(found, recipient)));
-}
-
-function attempt(tried) {
-  const [kind, text] = OUTCOMES[tried.outcome];
-  const where = [`${tried.host} (${tried.address})`, tried.tls ?? "in the clear", `${tried.duration.toFixed(1)} s`].join(" · ");
-  return step(kind, text, tried.started_at, where, tried.reply || tried.status);
-}
-
-function ending(found, recipient) {
-  if (recipient.state === "cancelled") return step("idle", "Cancelled", recipient.settled_at);
-  if (recipient.state === "waiting") return step("next", recipient.attempts.length ? "Tried again" : "Tried", recipient.due_at, `given up on ${moment(found.expires_at)}`);
-  if (recipient.state === "leased") return step("next", "On its way", null, "an attempt is running");
-  if (recipient.state === "held") return step("next", "Held", null, "until somebody releases it");
-  return null;
-}
-
-function step(kind, title, at, about, reply) {
-  return h("li", { class: kind },
-    h("div", { class: "step-head" }, h("strong", {}, title), at && time(at)),
-    about && h("p", { class: "muted small" }, about),
-    reply && h("p", { class: "reply" }, h("code", {}, reply)));
+// The next moment for those that are still open.
+function toCome(found) {
+  const open = found.recipients.filter((recipient) => recipient.state === "waiting");
+  if (found.recipients.some((recipient) => recipient.state === "leased")) return [step("next", "On its way", null, "an attempt is running")];
+  if (open.length) return [step("next", found.recipients.some((recipient) => recipient.attempts.length) ? "Tried again" : "Tried", found.due_at, `until it is given up on ${moment(found.expires_at)}`)];
+  return [];
 }

@@ -33,7 +33,7 @@ function attention(found, health) {
   const waited = found.queue.oldest_queued_at ? Date.now() - new Date(found.queue.oldest_queued_at).getTime() : 0;
   const items = [
     health.events === "away" && ["The event bus is away.", "Nothing is lost: changes reach mail programs late until it is back.", null],
-    found.queue.retried_count > 0 && waited > SLOW && [`${plural(found.queue.retried_count, "recipient")} could not be reached yet.`, `The oldest message waits since ${ago(found.queue.oldest_queued_at)}.`, ["/queue", "See the queue"]],
+    found.queue.retried_count > 0 && waited > SLOW && [`${plural(found.queue.retried_count, "recipient")} could not be reached yet.`, `The oldest message was queued ${ago(found.queue.oldest_queued_at)}.`, ["/queue", "See the queue"]],
     ...found.domains.suspended.map((name) => [`${name} is not active.`, "Its mail is refused.", [`/domains/${name}`, "See the domain"]]),
   ].filter(Boolean);
   if (!items.length) return h("p", { class: "all-well" }, icon("check"), "Nothing needs your attention.");

@@ -3,8 +3,9 @@
 import { page } from "../api.js";
 import { h } from "../dom.js";
 import { bytes, count, time } from "../format.js";
-import { href, rememberQuery } from "../router.js";
-import { badge, heading } from "../parts/bits.js";
+import { go, href, rememberQuery } from "../router.js";
+import { badge, button, heading } from "../parts/bits.js";
+import { ask } from "../parts/dialog.js";
 import { icon } from "../parts/icons.js";
 import { empty } from "../parts/states.js";
 import { pages } from "../parts/table.js";
@@ -20,6 +21,16 @@ export function progress(message) {
 }
 
 export const sender = (message) => message.sender || "Mail server";
+
+async function follow() {
+  const found = await ask("Follow a message", {
+    intro: "Every message has a trace, which all logs carry: those of what came in, too.",
+    fields: [{ name: "id", label: "Trace", required: true, pattern: "\\s*[0-9a-f]{32}\\s*", placeholder: "32 letters and digits", autocomplete: "off", spellcheck: "false" }],
+    label: "Follow",
+    submit: ({ id }) => id.trim(),
+  });
+  if (found) await go(`/messages/${found}`);
+}
 
 export function queue({ query, signal }) {
   const wanted = { domain: query.domain ?? "", sender: query.sender ?? "", state: query.state ?? "" };
@@ -43,7 +54,7 @@ export function queue({ query, signal }) {
   const field = (name, label, placeholder) => h("label", { class: "search" }, icon("search"), h("span", { class: "hidden" }, label),
     h("input", { type: "search", placeholder, value: wanted[name], autocomplete: "off", autocapitalize: "none", spellcheck: "false", on: { input: patient(narrow(name)) } }));
   return h("div", {},
-    heading("Queue"),
+    heading("Queue", { actions: [button("Follow a message …", follow)] }),
     h("div", { class: "filters", role: "search" },
       field("domain", "Domain of a recipient", "For the domain example.net"),
       field("sender", "Sender", "From alice@example.com"),

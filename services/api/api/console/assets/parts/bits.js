@@ -1,6 +1,6 @@
 // Small pieces that several pages are made of.
 
-import { h } from "../dom.js";
+import { h, svg } from "../dom.js";
 import { bytes } from "../format.js";
 import { icon } from "./icons.js";
 import { toast } from "./toast.js";
@@ -69,7 +69,8 @@ export function usage(used, quota, { wide = false } = {}) {
   const share = used / quota;
   const kind = share >= 1 ? "bad" : share >= 0.9 ? "warn" : "ok";
   return h("span", { class: wide ? "usage wide" : "usage" },
-    h("meter", { class: kind, min: 0, max: 1, value: Math.min(share, 1), "aria-label": `${Math.round(share * 100)}% of the quota used` }),
+    svg("svg", { class: `meter ${kind}`, viewBox: "0 0 100 6", preserveAspectRatio: "none", role: "img", "aria-label": `${Math.round(share * 100)}% of the quota used` },
+      svg("rect", { width: Math.min(share, 1) * 100, height: 6 })),
     h("span", { class: "tabular" }, `${bytes(used)} of ${bytes(quota)}`));
 }
 

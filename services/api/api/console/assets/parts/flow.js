@@ -5,13 +5,13 @@ import { h, svg } from "../dom.js";
 import { count, hour } from "../format.js";
 import { table } from "./table.js";
 
-const WIDTH = 960;
 const HEIGHT = 220;
 const LEFT = 40; // for the numbers
 const BOTTOM = 24; // for the hours
 const TOP = 8;
 const LINES = 3;
-const EVERY = 4; // hours between two labels
+const NARROW = "(max-width: 760px)";
+const SIZES = { wide: { width: 960, every: 4 }, narrow: { width: 420, every: 6 } }; // `every`: hours between two labels
 
 const SERIES = [
   ["filed_count", "Into mailboxes", "s1"],
@@ -21,13 +21,14 @@ const SERIES = [
 ];
 
 export function flow(hours) {
+  const { width, every } = matchMedia(NARROW).matches ? SIZES.narrow : SIZES.wide;
   const most = niceMost(Math.max(1, ...hours.map((one) => Math.max(one.filed_count, left(one)))));
-  const step = (WIDTH - LEFT) / hours.length;
+  const step = (width - LEFT) / hours.length;
   const bar = step * 0.32;
   const ground = HEIGHT - BOTTOM;
   const tall = (number) => (number / most) * (ground - TOP);
   const lines = Array.from({ length: LINES + 1 }, (_, number) => (most / LINES) * number).map((value) => [
-    svg("line", { class: "grid", x1: LEFT, x2: WIDTH, y1: ground - tall(value), y2: ground - tall(value) }),
+    svg("line", { class: "grid", x1: LEFT, x2: width, y1: ground - tall(value), y2: ground - tall(value) }),
     svg("text", { x: LEFT - 10, y: ground - tall(value) + 4, "text-anchor": "end" }, count(Math.round(value))),
   ]);
   const columns = hours.map((one, number) => {
@@ -36,13 +37,17 @@ export function flow(hours) {
       svg("rect", { class: "catch", x: LEFT + step * number, y: TOP, width: step, height: ground - TOP }),
       block("s1", x, ground, bar, tall(one.filed_count)),
       stack(one, x + bar + step * 0.06, ground, bar, tall),
-      (hours.length - 1 - number) % EVERY === 0 && svg("text", { x: LEFT + step * (number + 0.5), y: HEIGHT - 4, "text-anchor": "middle" }, hour(one.start)));
+      (hours.length - 1 - number) % every === 0 && label(hour(one.start), number === hours.length - 1 ? [width, "end"] : [LEFT + step * (number + 0.5), "middle"]));
   });
   return h("figure", {},
     h("div", { class: "legend" }, SERIES.map(([key, label, kind]) => h("span", { class: kind }, label, h("b", { class: "tabular" }, count(hours.reduce((sum, one) => sum + one[key], 0)))))),
-    svg("svg", { class: "flow", viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": summary(hours) }, lines, columns),
+    svg("svg", { class: "flow", viewBox: `0 0 ${width} ${HEIGHT}`, role: "img", "aria-label": summary(hours) }, lines, columns),
     h("details", {}, h("summary", {}, "The same as a table"),
       table("Mail by the hour", [{ label: "Hour", main: true, cell: (one) => hour(one.start) }, ...SERIES.map(([key, label]) => ({ label, number: true, cell: (one) => count(one[key]) }))], hours)));
+}
+
+function label(text, [x, anchor]) {
+  return svg("text", { x, y: HEIGHT - 4, "text-anchor": anchor }, text);
 }
 
 function left(one) {
@@ -62,10 +67,10 @@ function block(kind, x, ground, width, height) {
   return height > 0 && svg("rect", { class: kind, x, y: ground - height, width, height });
 }
 
-// The next of 3, 6, 9, 15, 30, 60, … so that the lines between are whole numbers.
+// The next of 3, 6, 9, … 27, 30, 60, … so that the lines between are whole numbers.
 function niceMost(number) {
-  for (let power = 1; ; power *= 10) {
-    for (const base of [3, 6, 9, 15]) if (base * power >= number) return base * power;
+  for (let step = LINES; ; step *= 10) {
+    if (step * 9 >= number) return Math.ceil(number / step) * step;
   }
 }
 

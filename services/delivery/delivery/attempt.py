@@ -202,11 +202,12 @@ class Courier:
 
     async def _open_message(self, leased: Leased) -> "_Message":
         """Read and signed; a body that is small stays at hand. Raises Refused."""
-        source = leased.source
-        header = b"".join([piece async for piece in content.read(self._database, source, 0, source.body_start)])
-        body = None
+        source, body = leased.source, None
         if source.size - source.body_start <= AT_HAND:
-            body = b"".join([piece async for piece in content.read(self._database, source, source.body_start)])
+            whole = b"".join([octets async for _, octets in content.read_many(self._database, [source])])
+            header, body = whole[: source.body_start], whole[source.body_start :]
+        else:
+            header = b"".join([piece async for piece in content.read(self._database, source, 0, source.body_start)])
         message = _Message(self._database, header, body, leased, not header.isascii() and _is_utf8(header))
         return replace(message, header=await self._signer.fields(leased, header, message.body_octets()) + header)
 

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from delivery.attempt import Courier, Tried
 from delivery.flights import Flight, Flights, Places
+from delivery.lease import Kept, LeaseLost
 from delivery.metrics import Metrics
 from delivery.outcome import cancelled, deferred
 from delivery.pace import Pace
@@ -33,10 +34,6 @@ class Bounds:
     lease: float = 120
     poll: float = 30
     attempt: float = 1800
-
-
-class LeaseLost(Exception):
-    """Another worker may have this now."""
 
 
 class Worker:
@@ -188,7 +185,7 @@ class Worker:
         to_try = tuple(tried.undecided(leased.recipients))
         if not to_try:
             return
-        async with _Kept(self._queue, leased, self._bounds.lease):
+        async with Kept(self._queue, leased, self._bounds.lease):
             try:
                 async with asyncio.timeout(self._bounds.attempt) as flight.deadline:
                     await self._courier.attempt(replace(leased, recipients=to_try), tried)
@@ -271,41 +268,3 @@ class Worker:
                 await self._queue.release(leased)
         except (Refused, TimeoutError) as error:
             log.warning("a lease could not be given back; it runs out", reason=str(error), queue_id=str(leased.queue_id))
-
-
-class _Kept:
-    """Renews a lease three times in its length while its block runs; when it is lost, the block ends with LeaseLost."""
-
-    def __init__(self, queue: Queue, leased: Leased, seconds: float) -> None:
-        self._queue = queue
-        self._leased = leased
-        self._seconds = seconds
-        self._lost = False
-        self._keeper: asyncio.Task[None] | None = None
-
-    async def __aenter__(self) -> None:
-        block = asyncio.current_task()
-        assert block is not None
-        self._keeper = asyncio.create_task(self._keep(block), name=f"lease {self._leased.queue_id}")
-
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, _traceback: object) -> None:
-        block = asyncio.current_task()
-        assert self._keeper is not None and block is not None
-        self._keeper.cancel()
-        if self._lost:
-            block.uncancel()
-            raise LeaseLost from None
-
-    async def _keep(self, block: "asyncio.Task[None]") -> None:
-        clock = asyncio.get_running_loop().time
-        ends = clock() + self._seconds
-        while clock() < ends:
-            await asyncio.sleep(self._seconds / 3)
-            try:
-                if not await self._queue.renew(self._leased, timedelta(seconds=self._seconds)):
-                    break
-                ends = clock() + self._seconds
-            except Refused as refused:  # perhaps there is still time
-                log.warning("lease cannot be renewed yet", reason=str(refused))
-        self._lost = True
-        block.cancel()

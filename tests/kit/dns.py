@@ -66,6 +66,7 @@ class DnsServer:
         if KNOTD is None or KNOTC is None:
             pytest.skip("no DNS server: knotd and knotc are not installed (Debian: apt-get install knot)")
         self.port = free_port()
+        self.resolver: int | None = None  # the port of one that is to know of a change, too
         self._folder = folder
         self._configuration = folder / "knot.conf"
         self._serial = 0
@@ -78,7 +79,7 @@ class DnsServer:
     def start(self) -> None:
         assert KNOTD
         self._process = subprocess.Popen([KNOTD, "-c", str(self._configuration)], stderr=subprocess.DEVNULL)
-        eventually_now(lambda: self._serial_served() == self._serial, what="knotd answers")
+        eventually_now(lambda: self._serial_served(self.port) == self._serial, what="knotd answers")
 
     def stop(self) -> None:
         if self._process:
@@ -88,20 +89,24 @@ class DnsServer:
     def records(self, *lines: str) -> None:
         """Serve exactly these, as in a zone file: names relative to `test.`, class and TTL left out."""
         assert KNOTC
+        if self.resolver:
+            self._serial_served(self.resolver)  # kept until its second is over, as whatever it knows: see below
         self._write(lines)
         command = [KNOTC, "-c", str(self._configuration), "-b", "zone-reload", "test."]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL, timeout=10)
-        eventually_now(lambda: self._serial_served() == self._serial, what="knotd serves the new zone")
+        eventually_now(lambda: self._serial_served(self.port) == self._serial, what="knotd serves the new zone")
+        if resolver := self.resolver:
+            eventually_now(lambda: self._serial_served(resolver) == self._serial, what="the resolver has the new zone")
 
     def _write(self, lines: tuple[str, ...]) -> None:
         self._serial += 1
         head = ("$ORIGIN test.", "$TTL 1", f"@ SOA ns.test. hostmaster.test. {self._serial * SERIALS} 1 1 1 1", "@ NS ns.test.")
         (self._folder / "test.zone").write_text("\n".join([*head, "ns A 127.0.0.1", *lines, ""]))
 
-    def _serial_served(self) -> int | None:
+    def _serial_served(self, port: int) -> int | None:
         try:
             question = dns.message.make_query("test.", dns.rdatatype.SOA)
-            answer = dns.query.udp(question, self.host, port=self.port, timeout=1)
+            answer = dns.query.udp(question, self.host, port=port, timeout=1)
             return int(answer.answer[0][0].serial) // SERIALS if answer.rcode() == dns.rcode.NOERROR and answer.answer else None
         except (dns.exception.DNSException, OSError):
             return None

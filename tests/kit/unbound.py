@@ -1,6 +1,6 @@
 """A signed zone `test.` (knot) and a resolver that validates it (Debian's package `unbound`), on loopback ports.
 
-The resolver keeps nothing, so that a change of the zone is seen at once.
+The resolver keeps what it knows until the second is over, which a change of the zone waits for.
 """
 
 import shutil
@@ -74,6 +74,7 @@ def validated_dns() -> Iterator[ValidatedDns]:
         ending.callback(process.wait, timeout=10)
         ending.callback(process.terminate)
         eventually_now(lambda: _validates(port), what="unbound validates")
+        zone.resolver = port
         yield ValidatedDns(zone, port)
 
 

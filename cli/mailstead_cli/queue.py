@@ -29,6 +29,7 @@ ATTEMPTS = {
     "TLS": "tls",
     "Seconds": "duration",
     "Outcome": "outcome",
+    "About": "bounce_class",
     "Reply": "reply",
 }
 PAUSES = {"Id": "id", "Domain": "domain", "Tenant": "tenant_id", "Held": "held_count", "Since": "created_at", "Reason": "reason"}

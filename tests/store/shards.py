@@ -19,7 +19,9 @@ SHARDS: dict[str, str] = {
     **dict.fromkeys(("audit_entries", "audit_outcomes"), "entry_id"),
     **dict.fromkeys(("limits", "login_failures"), "subject"),
     **dict.fromkeys(("tenants", "domains", "signing_keys", "api_keys", "login_keys", "srs_keys", "delivery_rules"), EVERYWHERE),
-    **dict.fromkeys(("queue_messages", "queue_recipients", "queue_attempts", "queue_pauses", "leases"), ONE_PLACE),
+    **dict.fromkeys(
+        ("queue_messages", "queue_recipients", "queue_attempts", "queue_pauses", "suppressions", "leases"), ONE_PLACE
+    ),
 }
 
 

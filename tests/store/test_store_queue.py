@@ -8,12 +8,14 @@ from uuid import UUID
 
 import pytest
 
+from mailstead.model.bounce import BounceClass
 from mailstead.model.failure import Failure, Refused
 from mailstead.store.engine import Database
 from mailstead.store.ingest import Ingest
 from mailstead.store.mailboxes import Mailboxes
 from mailstead.store.queue import Attempt, Leased, Outcome, Queue, RecipientOutcome
-from store.builders import Account, delivery, outgoing
+from mailstead.store.suppressions import Suppressions, note, purge_suppressions
+from store.builders import Account, Town, delivery, outgoing
 
 MINUTE = timedelta(minutes=1)
 GONE = timedelta(seconds=0)  # a lease that has run out by the next statement
@@ -169,6 +171,58 @@ async def test_what_is_given_back_is_due_at_once(queue: Queue, ingest: Ingest, a
     await queue.release(lease)
     (again,) = await queue.claim("staying", 10, MINUTE)
     assert again.recipients[0].attempts == 0
+
+
+async def test_who_turned_out_not_to_exist_is_not_tried_again(
+    delivery_db: Database, ingest: Ingest, alice: Account, town: Town, api_db: Database, jobs_db: Database, owner_db: Database
+) -> None:
+    """For its time, by its tenant, whatever the case of its letters; for good where somebody has said so."""
+    queue = Queue(delivery_db, lambda _: None, suppressed_for=timedelta(days=1))
+    await queued(ingest, alice, "Gone@one.test", "gone@one.test", "full@one.test", "moved@one.test")
+    (lease,) = await queue.claim("worker", 10, MINUTE)
+    kinds = (BounceClass.UNKNOWN_MAILBOX, BounceClass.UNKNOWN_MAILBOX, BounceClass.MAILBOX_FULL, BounceClass.UNKNOWN_MAILBOX)
+    outcomes = [
+        RecipientOutcome(
+            n, Outcome.FAILED if n < 3 else Outcome.DEFERRED, "5.1.1", "no such user", datetime.now(UTC), False, kind
+        )
+        for n, kind in enumerate(kinds)
+    ]
+    await queue.settle(lease, outcomes, ATTEMPT)
+    listed = Suppressions(api_db)
+    (entry,) = await listed.list(10)
+    assert (entry.address, entry.reason, entry.detail, entry.trace_id) == (
+        "gone@one.test",
+        "bounce",
+        "no such user",
+        lease.trace_id,
+    )
+    await owner_db.execute("arrange", "DELETE FROM queue_messages")
+
+    bob = await town.account("bob", tenant="other")
+    await queued(ingest, alice, "GONE@one.test", "else@one.test")
+    await queued(ingest, bob, "gone@one.test")
+    first, second = await queue.claim("worker", 10, MINUTE)
+    assert [r.suppressed for r in first.recipients] == ["bounce: no such user", None]
+    assert [r.suppressed for r in second.recipients] == [None]
+    ends = (Outcome.SUPPRESSED, Outcome.DELIVERED)
+    await queue.settle(first, [RecipientOutcome(n, what, "5.7.1", "listed") for n, what in enumerate(ends)], ATTEMPT)
+    rows = await owner_db.fetch(
+        "look", "SELECT state, attempts FROM queue_recipients WHERE queue_id = $1 ORDER BY number", first.queue_id
+    )
+    assert [tuple(row) for row in rows] == [("failed", 0), ("delivered", 1)]
+
+    await listed.add(alice.tenant_id, "gone@one.test", "they asked", None)
+    await owner_db.execute("arrange", "UPDATE queue_recipients SET due_at = now() WHERE state = 'leased'")
+    async with owner_db.transaction("arrange") as connection:
+        await note(connection, alice.tenant_id, "bounce", "t", timedelta(days=1), {"Gone@one.test": "again"})
+    (kept,) = await listed.list(10)
+    assert (kept.reason, kept.expires_at) == ("manual", None), "what somebody put there is not shortened"
+
+    await owner_db.execute("arrange", "UPDATE suppressions SET expires_at = now() - interval '1 second'")
+    assert await listed.list(10) == []
+    await queued(ingest, alice, "gone@one.test")
+    assert all(r.suppressed is None for lease in await queue.claim("worker", 10, MINUTE) for r in lease.recipients)
+    assert await purge_suppressions(jobs_db) == 1
 
 
 async def test_a_deferred_recipient_waits_for_its_time(queue: Queue, ingest: Ingest, alice: Account) -> None:

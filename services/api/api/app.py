@@ -48,6 +48,7 @@ from mailstead.store.reach import Reach
 from mailstead.store.sieve_scripts import SieveScripts
 from mailstead.store.sign_ins import SignIns
 from mailstead.store.signing_keys import SigningKeys
+from mailstead.store.suppressions import Suppressions
 from mailstead.store.tenants import Tenants
 from mailstead.store.totp import TotpSecrets
 from mailstead.wire import sieve
@@ -135,6 +136,7 @@ def backend_over(
         queue_control=QueueControl(db),
         queue_pauses=QueuePauses(db),
         max_queue_action=settings.api_max_queue_action,
+        suppressions=Suppressions(db),
         passwords=passwords,
         app_passwords=AppPasswords(db),
         password_strength=settings.api_password_strength,

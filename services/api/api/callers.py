@@ -71,6 +71,7 @@ PLACES: dict[str, Place] = {
     "domain": Place(str, Reach.of_domain, Failure.NO_SUCH_DOMAIN),
     "address": Place(str, Reach.of_address, Failure.NO_SUCH_ACCOUNT),
     "queue_id": Place(UUID, Reach.of_queued, Failure.NO_SUCH_MESSAGE),
+    "suppression_id": Place(_number, Reach.of_suppression, Failure.NO_SUCH_ENTRY),
     "pause_id": Place(_number, Reach.of_queue_pause, Failure.NO_SUCH_ENTRY),
     "api_key_id": Place(_number, Reach.of_api_key, Failure.NO_SUCH_KEY),
     "rule_id": Place(UUID, Reach.of_delivery_rule, Failure.NO_SUCH_RULE),

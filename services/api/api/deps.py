@@ -45,6 +45,7 @@ from mailstead.store.reach import Reach
 from mailstead.store.sieve_scripts import SieveScripts
 from mailstead.store.sign_ins import SignIns
 from mailstead.store.signing_keys import SigningKeys
+from mailstead.store.suppressions import Suppressions
 from mailstead.store.tenants import Tenants
 from mailstead.store.totp import TotpSecrets
 from mailstead.wire.sieve import Limits
@@ -85,6 +86,7 @@ class Backend:
     queue_control: QueueControl
     queue_pauses: QueuePauses
     max_queue_action: int
+    suppressions: Suppressions
     passwords: Passwords
     app_passwords: AppPasswords
     password_strength: int  # of 4, see `password_policy.py`

@@ -22,6 +22,7 @@ from mailstead.store.search_index import SearchIndex
 from mailstead.store.sign_ins import purge_sign_ins
 from mailstead.store.sizes import Sizes
 from mailstead.store.srs_keys import SrsKeys
+from mailstead.store.suppressions import purge_suppressions
 
 LIMITS_FULL = timedelta(days=1)  # after which every bucket is full again
 LOGIN_FAILURES_KEPT = timedelta(days=7)  # no service counts older ones
@@ -58,6 +59,7 @@ def catalogue(db: Database, settings: JobsSettings, metrics: JobsMetrics) -> tup
     async def keep_retention() -> None:
         removed("tombstone", await reclaim.tombstones(timedelta(days=settings.jobs_expunged_days)))
         removed("queue", await reclaim.settled_queue(timedelta(days=settings.jobs_queue_history_days)))
+        removed("suppression", await purge_suppressions(db))
         removed("mark", await expire_marks(db))
         removed("audit", await purge_audit(db, timedelta(days=settings.jobs_audit_days)))
         removed("sign_in", await purge_sign_ins(db))

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from functools import partial
 
 from delivery.attempt import Courier
@@ -40,7 +41,7 @@ async def delivery(settings: DeliverySettings, runtime: Runtime) -> AsyncIterato
         service_database(settings, runtime) as database,
         service_bus(settings, runtime) as bus,
     ):
-        queue = Queue(database, bus.publish)
+        queue = Queue(database, bus.publish, suppressed_for=timedelta(days=settings.delivery_suppress_days))
         signer = Signer(database, metrics)
         questions = _questions(settings)
         verified = verified_tls(str(settings.delivery_tls_authorities) if settings.delivery_tls_authorities else None)

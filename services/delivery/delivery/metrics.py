@@ -15,6 +15,7 @@ class Metrics:
     """Made once for each process."""
 
     recipients: Counter
+    bounces: Counter
     attempt_seconds: Histogram
     in_flight: Gauge
     lingering: Gauge
@@ -33,11 +34,17 @@ class Metrics:
             recipients=from_zero(
                 Counter(
                     "mailstead_delivery_recipients",
-                    "Recipients taken from the queue, by what came of it: delivered, deferred, failed, cancelled",
+                    "Recipients taken from the queue, by what came of it: delivered, deferred, failed, cancelled, suppressed",
                     ["outcome"],
                     registry=registry,
                 ),
                 *(outcome.value for outcome in Outcome),
+            ),
+            bounces=Counter(
+                "mailstead_delivery_bounces",
+                "Recipients deferred or failed, by what the refusal is about (unknown-mailbox, reputation, …) and outcome",
+                ["bounce_class", "outcome"],
+                registry=registry,
             ),
             attempt_seconds=Histogram(
                 "mailstead_delivery_attempt_seconds",

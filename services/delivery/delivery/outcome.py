@@ -13,6 +13,7 @@ class Fate(Enum):
     DEFERRED = "deferred"
     FAILED = "failed"
     CANCELLED = "cancelled"  # untried, since an operator asked for it
+    SUPPRESSED = "suppressed"  # untried, since its tenant does not write to it
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,11 @@ def failed(status: str, reason: str) -> Verdict:
 def cancelled(*, told: bool) -> Verdict:
     """What an operator took out of the queue (RFC 3463 §3.8, X.7.1); with `told` the sender hears of it."""
     return Verdict(Fate.CANCELLED, "5.7.1", "taken out of the queue by the administrator", untold=not told)
+
+
+def suppressed(why: str) -> Verdict:
+    """What is on the tenant's own list (RFC 3463 §3.8, X.7.1)."""
+    return Verdict(Fate.SUPPRESSED, "5.7.1", f"not sent, since the address is on the suppression list: {why}")
 
 
 def of_reason(status: str, reason: str) -> Verdict:

@@ -117,6 +117,11 @@ class DeliverySettings(ServiceSettings):
     delivery_retry_factor: float = Field(default=2.0, ge=1, le=100, description="Growth of each pause over the one before")
     delivery_retry_longest_seconds: float = _seconds(14_400, "Longest pause between two attempts")
     delivery_retry_jitter: float = Field(default=0.2, ge=0, lt=1, description="Part of a pause by which chance moves it")
+    delivery_suppress_days: float = Field(
+        default=7,
+        ge=0,
+        description="How long a tenant does not write to an address that turned out not to exist, in days; 0: it does",
+    )
     delivery_delay_notice_seconds: float = Field(
         default=14_400, gt=0, description="After this time in the queue a sender is told, once, that a message is late"
     )

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from delivery.bounces import classify
 from delivery.outcome import Fate, Verdict, expired
 from delivery.schedule import RetryCurve, delay_is_news, next_attempt
 from mailstead.store.delivery import Notify
@@ -15,7 +16,10 @@ _OUTCOMES = {
     Fate.DEFERRED: Outcome.DEFERRED,
     Fate.FAILED: Outcome.FAILED,
     Fate.CANCELLED: Outcome.CANCELLED,
+    Fate.SUPPRESSED: Outcome.SUPPRESSED,
 }
+
+_BOUNCES = frozenset({Fate.DEFERRED, Fate.FAILED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +66,7 @@ def settle(
                 reply=verdict.reply,
                 until=until,
                 delay_notified=action is Action.DELAYED,
+                bounce_class=classify(verdict.status, verdict.reply) if verdict.fate in _BOUNCES else None,
             )
         )
         if action:
@@ -90,7 +95,7 @@ def _action(leased: Leased, recipient: QueuedRecipient, verdict: Verdict, policy
     if verdict.untold:
         return None
     match verdict.fate:
-        case Fate.FAILED | Fate.CANCELLED:
+        case Fate.FAILED | Fate.CANCELLED | Fate.SUPPRESSED:
             return Action.FAILED if not asked or Notify.FAILURE in asked else None
         case Fate.DELIVERED:
             return Action.RELAYED if Notify.SUCCESS in asked and not verdict.notifies else None

@@ -10,7 +10,7 @@ from delivery.attempt import Courier, Tried
 from delivery.flights import Flight, Flights, Places
 from delivery.lease import Kept, LeaseLost
 from delivery.metrics import Metrics
-from delivery.outcome import cancelled, deferred
+from delivery.outcome import cancelled, deferred, suppressed
 from delivery.pace import Pace
 from delivery.reports import Reporter, Way
 from delivery.settlement import Policy, Settlement, settle
@@ -167,7 +167,8 @@ class Worker:
                     await self._give_back(leased)
                 raise
             self._note_doubt(tried)
-            (self._pace.complained if tried.is_complaint else self._pace.went_well)(leased.domain)
+            if tried.host:  # somebody was asked
+                (self._pace.complained if tried.is_complaint else self._pace.went_well)(leased.domain)
             duration = clock() - start
             self._metrics.attempt_seconds.observe(duration)
             attempt = Attempt(tried.host, tried.address, tried.tls, started_at, duration)
@@ -176,12 +177,14 @@ class Worker:
     async def _attempt(self, flight: Flight) -> None:
         """The attempt under its deadline, with the lease kept alive beside it. Raises LeaseLost.
 
-        What an operator asked for since it was last tried is done instead.
+        What an operator asked for is done instead, and whom the tenant does not write to is not tried.
         """
         leased, tried = flight.leased, flight.tried
         for recipient in leased.recipients:
             if recipient.asked:
                 tried.decide([recipient], cancelled(told=recipient.asked is Asked.RETURN))
+            elif recipient.suppressed:
+                tried.decide([recipient], suppressed(recipient.suppressed))
         to_try = tuple(tried.undecided(leased.recipients))
         if not to_try:
             return
@@ -249,11 +252,14 @@ class Worker:
             self._metrics.reports.labels(way.value).inc()
         for recipient, outcome in zip(leased.recipients, settlement.outcomes, strict=True):
             self._metrics.recipients.labels(outcome.outcome.value).inc()
+            if outcome.bounce_class:
+                self._metrics.bounces.labels(outcome.bounce_class.value, outcome.outcome.value).inc()
             log.info(
                 outcome.outcome.value,
                 recipient=recipient.address,
                 status=outcome.status,
                 reply=outcome.reply,
+                bounce_class=outcome.bounce_class,
                 host=attempt.host,
                 address=attempt.address,
                 tls=attempt.tls,

@@ -11,11 +11,13 @@ from enum import Enum
 from uuid import UUID
 
 from mailstead.events import Event
+from mailstead.model.bounce import BounceClass
 from mailstead.model.failure import Failure, Refused
 from mailstead.store.content import Source
 from mailstead.store.delivery import Announce, Delivery, Notify, Receipt
 from mailstead.store.engine import Connection, Database
 from mailstead.store.filing import file_batch
+from mailstead.store.suppressions import note
 from mailstead.store.tenant_keys import TenantKeys
 
 MAX_REPLY = 2000  # characters of a stored reply
@@ -51,8 +53,11 @@ WITH due AS (
               r.state, r.asked
 )
 SELECT l.*, m.tenant_id, m.account_id, m.trace_id, m.sender, m.envelope_id, m.return_full, m.report_to, m.require_tls,
-       m.blob_id, m.prefix, m.header_size, m.size, m.queued_at, m.expires_at
-FROM leased l JOIN queue_messages m USING (queue_id) WHERE l.state = 'leased' ORDER BY l.queue_id, l.domain, l.number
+       m.blob_id, m.prefix, m.header_size, m.size, m.queued_at, m.expires_at, s.reason AS suppressed, s.detail AS suppressed_for
+FROM leased l JOIN queue_messages m USING (queue_id)
+LEFT JOIN suppressions s ON s.tenant_id = m.tenant_id AND s.address = lower(l.address)
+    AND (s.expires_at IS NULL OR s.expires_at > now())
+WHERE l.state = 'leased' ORDER BY l.queue_id, l.domain, l.number
 """
 
 _RENEW = """
@@ -69,19 +74,21 @@ UPDATE queue_recipients r
 SET state = CASE WHEN o.state = 'waiting' THEN {_STAYS} ELSE o.state END, leased_by = NULL,
     asked = CASE WHEN o.state = 'waiting' THEN {_STILL_ASKED} END,
     due_at = CASE WHEN r.asked = 'return' THEN now() ELSE coalesce(o.due_at, r.due_at) END,
-    attempts = r.attempts + CASE WHEN o.state = 'cancelled' THEN 0 ELSE $9 END, status = o.status,
+    attempts = r.attempts + o.tried, status = o.status,
     reply = o.reply, delay_notified = r.delay_notified OR o.delay_notified,
     settled_at = CASE WHEN o.state = 'waiting' AND r.asked IS DISTINCT FROM 'cancel' THEN NULL ELSE now() END
-FROM unnest($2::int[], $3::bigint[], $4::text[], $5::timestamptz[], $6::text[], $7::text[], $8::bool[])
-    AS o(number, fence, state, due_at, status, reply, delay_notified)
+FROM unnest($2::int[], $3::bigint[], $4::text[], $5::timestamptz[], $6::text[], $7::text[], $8::bool[],
+            $9::int[]) AS o(number, fence, state, due_at, status, reply, delay_notified, tried)
 WHERE r.queue_id = $1 AND r.number = o.number AND r.fence = o.fence AND r.state = 'leased'
 RETURNING r.number, r.attempts
 """  # noqa: S608 - constants only
 
 _ATTEMPT = """
-INSERT INTO queue_attempts (queue_id, number, attempt, started_at, duration, outcome, host, address, tls, status, reply)
-SELECT $1, number, attempt, $2, $3, outcome, $4, $5, $6, status, reply
-FROM unnest($7::int[], $8::int[], $9::text[], $10::text[], $11::text[]) AS a(number, attempt, outcome, status, reply)
+INSERT INTO queue_attempts (queue_id, number, attempt, started_at, duration, outcome, host, address, tls, status, reply,
+                            bounce_class)
+SELECT $1, number, attempt, $2, $3, outcome, $4, $5, $6, status, reply, bounce_class
+FROM unnest($7::int[], $8::int[], $9::text[], $10::text[], $11::text[], $12::text[])
+    AS a(number, attempt, outcome, status, reply, bounce_class)
 """
 
 _RELEASE = f"""
@@ -109,6 +116,7 @@ class Outcome(Enum):
     DEFERRED = "deferred"
     FAILED = "failed"
     CANCELLED = "cancelled"  # untried, since an operator asked for it
+    SUPPRESSED = "suppressed"  # untried, since its tenant does not write to it; otherwise a failure
 
 
 class Asked(Enum):
@@ -127,7 +135,9 @@ _STATE = {
     Outcome.DEFERRED: "waiting",
     Outcome.FAILED: "failed",
     Outcome.CANCELLED: "cancelled",
+    Outcome.SUPPRESSED: "failed",
 }
+_UNTRIED = frozenset({Outcome.CANCELLED, Outcome.SUPPRESSED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +152,7 @@ class QueuedRecipient:
     delay_notified: bool
     fence: int
     asked: Asked | None = None
+    suppressed: str | None = None  # why its tenant does not write to it
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +186,7 @@ class RecipientOutcome:
     reply: str
     until: datetime | None = None
     delay_notified: bool = False
+    bounce_class: BounceClass | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,9 +214,11 @@ class QueueCounts:
 class Queue:
     """The worker's side of the queue; looking at it for people is `queue_view.py`."""
 
-    def __init__(self, database: Database, announce: Announce) -> None:
+    def __init__(self, database: Database, announce: Announce, *, suppressed_for: timedelta = timedelta()) -> None:
+        """`suppressed_for`: how long an address that turned out not to exist is not written to by its tenant; 0: it is."""
         self._database = database
         self._announce = announce
+        self._suppressed_for = suppressed_for
         self._keys = TenantKeys()
 
     async def claim(self, worker: str, limit: int, lease: timedelta, *, avoid_domains: Sequence[str] = ()) -> list[Leased]:
@@ -236,6 +250,7 @@ class Queue:
                         row["delay_notified"],
                         row["fence"],
                         Asked(row["asked"]) if row["asked"] else None,
+                        row["suppressed"] and f"{row['suppressed']}: {row['suppressed_for']}",
                     )
                     for row in (rows[n] for n in members)
                 ),
@@ -280,13 +295,13 @@ class Queue:
                 [o.status for o in outcomes],
                 [_clean(o.reply) for o in outcomes],
                 [o.delay_notified for o in outcomes],
-                int(attempt is not None),
+                [int(attempt is not None and o.outcome not in _UNTRIED) for o in outcomes],
             )
             if len(rows) != len(outcomes):
                 raise Refused(Failure.CONFLICT, f"the lease on {leased.queue_id} is no longer ours")
             if attempt:
                 counted = {row["number"]: row["attempts"] for row in rows}
-                tried = [o for o in outcomes if o.outcome is not Outcome.CANCELLED]
+                tried = [o for o in outcomes if o.outcome not in _UNTRIED]
                 await connection.execute(
                     _ATTEMPT,
                     leased.queue_id,
@@ -300,13 +315,24 @@ class Queue:
                     [o.outcome.value for o in tried],
                     [o.status for o in tried],
                     [_clean(o.reply) for o in tried],
+                    [o.bounce_class for o in tried],
                 )
+            await self._suppress(connection, leased, outcomes)
             return receipt
 
         receipt = await self._database.transact("settle", work)
         events: tuple[Event, ...] = receipt.events if receipt else ()
         self._announce(events)
         return receipt
+
+    async def _suppress(self, connection: Connection, leased: Leased, outcomes: Sequence[RecipientOutcome]) -> None:
+        """List those of whom the host says for good that there is no such mailbox; what has merely expired says no such thing."""
+        failed = [o for o in outcomes if o.outcome is Outcome.FAILED and o.status.startswith("5")]
+        gone = {o.number: o for o in failed if o.bounce_class is BounceClass.UNKNOWN_MAILBOX}
+        if not gone or not self._suppressed_for:
+            return
+        found = {r.address: _clean(gone[r.number].reply) for r in leased.recipients if r.number in gone}
+        await note(connection, leased.tenant_id, "bounce", leased.trace_id, self._suppressed_for, found)
 
     async def _file(self, connection: Connection, report: Delivery) -> Receipt:
         # Mailbox locks come before queue rows: the report is filed first.

@@ -73,6 +73,7 @@ class AttemptRow:
     tls: str | None
     status: str
     reply: str
+    bounce_class: str | None
 
 
 class QueueView:
@@ -122,7 +123,8 @@ class QueueView:
     async def attempts(self, queue_id: UUID) -> Sequence[AttemptRow]:
         rows = await self._database.fetch(
             "queue attempts",
-            """SELECT number, attempt, started_at, duration, outcome, host, address, tls, status, reply FROM queue_attempts
+            """SELECT number, attempt, started_at, duration, outcome, host, address, tls, status, reply, bounce_class
+               FROM queue_attempts
                WHERE queue_id = $1 ORDER BY number, attempt""",
             queue_id,
         )

@@ -23,6 +23,9 @@ class Reach:
     async def of_queued(self, queue_id: UUID) -> int | None:
         return await self._tenant("SELECT tenant_id FROM queue_messages WHERE queue_id = $1", queue_id)
 
+    async def of_suppression(self, suppression_id: int) -> int | None:
+        return await self._tenant("SELECT tenant_id FROM suppressions WHERE suppression_id = $1", suppression_id)
+
     async def of_queue_pause(self, pause_id: int) -> int | None:
         """None for a pause of everybody's mail, too."""
         return await self._tenant("SELECT tenant_id FROM queue_pauses WHERE pause_id = $1 AND ended_at IS NULL", pause_id)

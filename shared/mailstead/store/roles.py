@@ -81,6 +81,7 @@ ROLES: tuple[Role, ...] = (
             "queue_recipients": "SELECT, UPDATE",
             "queue_attempts": "SELECT, INSERT",
             "queue_pauses": "SELECT",
+            "suppressions": "SELECT, INSERT, UPDATE (reason, detail, trace_id, created_at, expires_at)",
             "signing_keys": "SELECT",
             "delivery_rules": "SELECT",
         },
@@ -149,6 +150,7 @@ ROLES: tuple[Role, ...] = (
             "delivery_rules": "SELECT (rule_id, tenant_id, domain, host, port, protocol, tls, username, source, hello,"
             " created_at), INSERT, UPDATE, DELETE",
             "queue_pauses": "SELECT, INSERT, UPDATE (ended_at)",
+            "suppressions": "SELECT, INSERT, UPDATE (reason, detail, trace_id, created_at, expires_at), DELETE",
             # Who manages keys need not know them.
             "signing_keys": "SELECT (domain_id, selector, algorithm, record, state, created_at, activated_at, retired_at),"
             " INSERT, UPDATE (state, activated_at, retired_at), DELETE",
@@ -175,6 +177,7 @@ ROLES: tuple[Role, ...] = (
             "queue_messages": "SELECT, UPDATE (queued_at), DELETE",
             "queue_recipients": "SELECT, UPDATE (state, pause_id), DELETE",
             "queue_pauses": "SELECT, DELETE",
+            "suppressions": "SELECT (tenant_id, address, expires_at), UPDATE (expires_at), DELETE",
             "queue_attempts": "SELECT, DELETE",
             "srs_keys": "SELECT (key_id, created_at), INSERT (secret), DELETE",
             "leases": "SELECT, INSERT, UPDATE, DELETE",

@@ -55,6 +55,23 @@ async def test_what_is_under_way_ends_first(house: House) -> None:
     assert await house.inbox() == []
 
 
+async def test_who_does_not_exist_is_tried_once(house: House) -> None:
+    """The second message is not sent, and its sender is told why."""
+    house.dns.records("dest MX 10 mx.dest", "mx.dest A 127.0.0.3")
+    async with smtp_host("127.0.0.3", house.mail_port) as host, house.delivering():
+        host.say["RCPT"] = ["550 5.1.1 no such user here"]
+        first = await house.settled(await house.send("bob@dest.test"))
+        assert first["bob@dest.test"].status == "5.1.1"
+        queue_id = await house.send("bob@dest.test")
+        second = await house.settled(queue_id)
+        assert (second["bob@dest.test"].state, second["bob@dest.test"].status) == ("failed", "5.7.1")
+    assert host.connections == 1
+    assert await house.attempts(queue_id) == []
+    reports = [report.decode() for report in await house.inbox()]
+    assert len(reports) == 2
+    assert "on the suppression list: bounce: 550 5.1.1 no such user here" in " ".join(reports[1].split())
+
+
 async def test_a_paused_domain_is_left_alone(house: House) -> None:
     house.dns.records("dest MX 10 mx.dest", "mx.dest A 127.0.0.3", "other MX 10 mx.other", "mx.other A 127.0.0.5")
     pauses = QueuePauses(house.database)

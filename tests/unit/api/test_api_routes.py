@@ -208,6 +208,9 @@ WRONG: list[tuple[str, str, Any, str]] = [
     ("POST", "/v1/queue-actions", {"action": "drop", "of": {"domain": "a.test"}}, "action"),
     ("POST", "/v1/queue-actions?cursor=eHg", {"action": "hold", "of": {"domain": "a.test"}}, "cursor"),
     ("POST", "/v1/queue-pauses", {}, "domain"),
+    ("POST", "/v1/suppressions", {"address": "x@b.test"}, "tenant_id"),
+    ("POST", "/v1/suppressions", {"address": "x", "tenant_id": 1}, "address"),
+    ("GET", "/v1/suppressions?reason=whim", None, "reason"),
     ("GET", "/v1/queue-pauses/0", None, "pause_id"),
     ("GET", "/v1/messages/x/journey", None, "trace_id"),
 ]

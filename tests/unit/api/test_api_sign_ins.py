@@ -69,7 +69,17 @@ async def test_an_owner_reaches_their_account_and_nothing_else(client: Client, a
         own = path.startswith("/v1/accounts/{account_id}/") and path.split("/")[4] in OWNED
         own = own or (method, path) == ("GET", "/v1/accounts/{account_id}")
         for account_id, allowed in ((account["id"], own), (other["id"], False), ("0" + str(account["id"]), False)):
-            numbered = ("tenant_id", "api_key_id", "pause_id", "trace_id", "name", "selector", "app_password_id", "rule_id")
+            numbered = (
+                "tenant_id",
+                "api_key_id",
+                "pause_id",
+                "trace_id",
+                "suppression_id",
+                "name",
+                "selector",
+                "app_password_id",
+                "rule_id",
+            )
             names = dict.fromkeys(numbered, "1")
             names |= {"domain": "a.test", "address": "x@a.test", "queue_id": "0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b"}
             concrete = path.format(account_id=account_id, **names)

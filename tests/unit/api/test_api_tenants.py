@@ -29,6 +29,7 @@ async def theirs(client: Client) -> dict[str, Any]:
     await created(client, "/v1/aliases", {"address": "sales@theirs.test", "targets": ["alice@theirs.test"]})
     await client.post("/v1/domains/theirs.test/signing-keys", json={"selector": "s1"})
     await client.put(f"/v1/accounts/{account['id']}/sieve-scripts/main", json={"text": "keep;"})
+    listed = await created(client, "/v1/suppressions", {"tenant_id": tenant["id"], "address": "x@b.test"})
     pause = await created(client, "/v1/queue-pauses", {"tenant_id": tenant["id"]})
     key = (await client.post("/v1/api-keys", json={"name": "their key", "scopes": ["admin"], "tenant_id": tenant["id"]})).json()
     rule = await created(client, "/v1/delivery-rules", {"tenant_id": tenant["id"], "domain": "", "host": "relay.test"})
@@ -43,6 +44,7 @@ async def theirs(client: Client) -> dict[str, Any]:
         "selector": "s1",
         "app_password_id": 1,
         "pause_id": pause["id"],
+        "suppression_id": listed["id"],
         "trace_id": "0" * 32,
         "queue_id": "0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b",
     }

@@ -23,6 +23,7 @@ from api.routers import (
     sieve_scripts,
     sign_ins,
     signing_keys,
+    suppressions,
     tenants,
     vacations,
 )
@@ -42,6 +43,7 @@ ROUTERS = (
     sieve_scripts.router,
     aliases.router,
     journeys.router,
+    suppressions.router,
     queue_actions.router,
     queue_pauses.router,
     queue.router,

@@ -8,6 +8,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstrai
 
 from api.schemas.common import Id, Input
 from mailstead.model.address import MAX_DOMAIN
+from mailstead.model.bounce import BounceClass
 from mailstead.store.queue_control import Action
 
 _PRINTABLE = r"^[^\x00-\x20\x7f]*$"
@@ -57,6 +58,7 @@ class AttemptOut(BaseModel):
     tls: str | None = Field(description="Version and cipher suite; null in the clear")
     status: str = Field(description="Enhanced status code (RFC 3463)")
     reply: str = Field(description="What the other host said")
+    bounce_class: BounceClass | None = Field(description="What a refusal is about; null: delivered")
 
 
 class QueueRecipientOut(BaseModel):

@@ -25,7 +25,14 @@ from mailstead.store.schema.login import (
     totp_secrets,
 )
 from mailstead.store.schema.mail import CHUNK_SIZE, chunks, contents, emails, expunged, mailboxes, messages, subscriptions
-from mailstead.store.schema.queue import delivery_rules, queue_attempts, queue_messages, queue_pauses, queue_recipients
+from mailstead.store.schema.queue import (
+    delivery_rules,
+    queue_attempts,
+    queue_messages,
+    queue_pauses,
+    queue_recipients,
+    suppressions,
+)
 from mailstead.store.schema.search import search_pending, search_texts
 from mailstead.store.schema.sieve import sieve_marks, sieve_scripts
 from mailstead.store.schema.signing import signing_keys
@@ -70,6 +77,7 @@ __all__ = [
     "signing_keys",
     "srs_keys",
     "subscriptions",
+    "suppressions",
     "tenants",
     "totp_secrets",
 ]

@@ -91,7 +91,9 @@ queue_attempts = Table(
     Column("tls", Text, comment="version and cipher; null: none"),
     Column("status", Text, nullable=False),
     Column("reply", Text, nullable=False),
+    Column("bounce_class", Text, comment="model.bounce; null: delivered"),
     CheckConstraint("outcome in ('delivered', 'deferred', 'failed')", name="outcome"),
+    CheckConstraint("bounce_class is null or outcome in ('deferred', 'failed')", name="bounce_class"),
 )
 
 delivery_rules = Table(
@@ -135,4 +137,21 @@ queue_pauses = Table(
         postgresql_nulls_not_distinct=True,
         postgresql_where=text("ended_at is null"),
     ),
+)
+
+suppressions = Table(
+    "suppressions",
+    metadata,
+    Column("tenant_id", BigInteger, ForeignKey("tenants.tenant_id", ondelete="CASCADE"), primary_key=True),
+    Column("address", Text, primary_key=True, comment="in lower case"),
+    Column("suppression_id", BigInteger, Identity(always=True), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("detail", Text, nullable=False, comment="what the other host said, or who put it there why"),
+    Column("trace_id", Text, comment="of the message that it comes from"),
+    moment("created_at", default=True),
+    Column("expires_at", TIMESTAMP(timezone=True), comment="null: never"),
+    CheckConstraint("reason in ('bounce', 'complaint', 'manual')", name="reason"),
+    CheckConstraint("address = lower(address)", name="address"),
+    Index("suppressions_suppression_id_key", "suppression_id", unique=True),
+    Index("suppressions_expires_at_idx", "expires_at"),
 )

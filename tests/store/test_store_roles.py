@@ -15,7 +15,7 @@ FORBIDDEN = [
     ("smtp_in", "SELECT subject FROM emails"),
     ("smtp_in", "DELETE FROM messages"),
     ("smtp_in", "UPDATE messages SET flags = 0"),
-    ("smtp_in", "SELECT sender FROM queue_messages"),
+    ("smtp_in", "SELECT prefix FROM queue_messages"),
     ("smtp_in", "SELECT name FROM api_keys"),
     ("smtp_in", "DELETE FROM srs_keys"),
     ("delivery", "SELECT secret FROM srs_keys"),

@@ -23,6 +23,7 @@ from mailstead.store.ingest import Ingest
 from mailstead.store.limits import Limits as TokenBuckets
 from mailstead.store.mailboxes import Mailboxes
 from mailstead.store.sieve_scripts import SieveScripts
+from mailstead.store.suppressions import Complaints
 from mailstead.wire import sieve
 from smtp_in import replies
 from smtp_in.abuse.door import Door, Manners, tokens
@@ -34,6 +35,7 @@ from smtp_in.checks.checker import Checker
 from smtp_in.checks.spam_filter import SpamFilter
 from smtp_in.checks.verdict import Rules, Thresholds
 from smtp_in.content import Budget, ContentLimits
+from smtp_in.feedback import FeedbackReader
 from smtp_in.filtering import Filter
 from smtp_in.gate import Gate
 from smtp_in.handler import Handler, Limits
@@ -85,6 +87,7 @@ async def smtp_in(settings: Settings, runtime: Runtime) -> AsyncIterator[None]:
                 mailboxes,
                 TokenBuckets(database),
                 Greylist(database, timedelta(seconds=settings.smtp_greylist_seconds)),
+                Complaints(database),
                 ingest,
                 budget,
                 metrics,
@@ -103,6 +106,7 @@ async def open_ports(
     mailboxes: Mailboxes,
     buckets: TokenBuckets,
     greylist: Greylist,
+    complaints: Complaints,
     committer: Committer,
     budget: Budget,
     metrics: Metrics,
@@ -116,6 +120,9 @@ async def open_ports(
         planners: list[Planner] = [Authorship(directory)] if settings.submission_checks_author else []
         if settings.smtp_checks:
             planners.append(await stack.enter_async_context(_gate(settings, directory, greylist, metrics)))
+        if settings.smtp_feedback_addresses:
+            lasts = timedelta(days=settings.smtp_feedback_days)
+            planners.append(FeedbackReader(settings.smtp_feedback_addresses, complaints, lasts))
         acceptor = Acceptor(placer, budget, metrics, planners=planners, commit_seconds=settings.smtp_commit_seconds)
         await stack.enter_async_context(acceptor)
         handler = _handlers(settings, runtime, directory, recipients, authenticator, acceptor, budget, metrics, buckets)

@@ -21,7 +21,7 @@ def _zones(value: object) -> object:
     return value
 
 
-def _domains(value: object) -> object:
+def _lower_case_set(value: object) -> object:
     if isinstance(value, str):
         return frozenset(part.strip().lower() for part in value.split(",") if part.strip())
     return value
@@ -109,7 +109,7 @@ class Settings(ServiceSettings, DnsSettings, LoginSettings, SieveSettings):
         default="junk",
         description="The most that is done to a message that fails DMARC, where its domain's policy asks for as much",
     )
-    smtp_arc_sealers: Annotated[frozenset[str], NoDecode, BeforeValidator(_domains)] = Field(
+    smtp_arc_sealers: Annotated[frozenset[str], NoDecode, BeforeValidator(_lower_case_set)] = Field(
         default=frozenset(),
         description="Domains, comma-separated, of forwarders and lists that are believed that DMARC had passed (ARC)",
     )
@@ -147,6 +147,14 @@ class Settings(ServiceSettings, DnsSettings, LoginSettings, SieveSettings):
     )
     smtp_rspamd_max_size: int = Field(
         default=20 * MEBIBYTE, ge=1024, description="Octets of a message beyond which rspamd is not asked"
+    )
+    smtp_feedback_addresses: Annotated[frozenset[str], NoDecode, BeforeValidator(_lower_case_set)] = Field(
+        default=frozenset(),
+        description="Addresses here, comma-separated, at which other hosts' feedback reports (RFC 5965) arrive: who complains is "
+        "not written to again by the tenant that wrote to them",
+    )
+    smtp_feedback_days: float = Field(
+        default=365, gt=0, le=36_500, description="How long who complained is not written to again, in days"
     )
     smtp_greylist: Literal["off", "doubtful", "all"] = Field(
         default="off",

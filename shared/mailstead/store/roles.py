@@ -58,6 +58,10 @@ ROLES: tuple[Role, ...] = (
         _SCRIPTS,  # which it manages too (RFC 5804)
         {
             "srs_keys": "SELECT (key_id, secret)",
+            # whether a complaint is about something that was sent
+            "queue_messages": "SELECT (queue_id, tenant_id, trace_id, sender)",
+            "queue_recipients": "SELECT (queue_id, address)",
+            "suppressions": "SELECT, INSERT, UPDATE (reason, detail, trace_id, created_at, expires_at)",
             "limits": "SELECT, INSERT, UPDATE (tokens, granted, refilled_at)",
             "greylist": "SELECT, INSERT, UPDATE (first_at, known, expires_at)",
             "sieve_marks": "SELECT, INSERT, UPDATE (expires_at), DELETE",

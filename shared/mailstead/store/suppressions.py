@@ -13,6 +13,8 @@ from mailstead.model.failure import Failure, Refused
 from mailstead.store.engine import Connection, Database
 
 PURGED_AT_ONCE = 1000
+MAX_ADDRESS = 1000  # characters
+MAX_DETAIL = 500
 
 Reason = Literal["bounce", "complaint", "manual"]
 
@@ -22,6 +24,22 @@ _COLUMNS = "suppression_id, tenant_id, address, reason, detail, trace_id, create
 _NOTE = """
 INSERT INTO suppressions (tenant_id, address, reason, detail, trace_id, expires_at)
 SELECT $1, lower(address), $2, detail, $3, now() + $4::interval FROM unnest($5::text[], $6::text[]) AS b(address, detail)
+ON CONFLICT (tenant_id, address) DO UPDATE
+SET reason = excluded.reason, detail = excluded.detail, trace_id = excluded.trace_id, created_at = now(),
+    expires_at = excluded.expires_at
+WHERE suppressions.expires_at < excluded.expires_at
+"""
+
+# A report that does not say who complains is about the one recipient, where there is one.
+_COMPLAIN = """
+WITH candidates AS (
+    SELECT DISTINCT m.tenant_id, lower(r.address) AS address, m.trace_id
+    FROM queue_messages m JOIN queue_recipients r USING (queue_id) WHERE m.trace_id = ANY($1::text[]) AND m.sender <> ''
+)
+INSERT INTO suppressions (tenant_id, address, reason, detail, trace_id, expires_at)
+SELECT DISTINCT ON (tenant_id, address) tenant_id, address, 'complaint', $3, trace_id, now() + $4::interval FROM candidates
+WHERE address = ANY($2::text[]) OR (SELECT count(*) FROM candidates) = 1
+ORDER BY tenant_id, address
 ON CONFLICT (tenant_id, address) DO UPDATE
 SET reason = excluded.reason, detail = excluded.detail, trace_id = excluded.trace_id, created_at = now(),
     expires_at = excluded.expires_at
@@ -70,6 +88,20 @@ async def note(
     addresses = sorted(found, key=str.lower)  # one order for all: no deadlock
     once = {address.lower(): found[address] for address in addresses}
     await connection.execute(_NOTE, tenant_id, reason, trace_id, lasts, list(once), list(once.values()))
+
+
+class Complaints:
+    """What reports of recipients do to the list. Raises Refused(UNAVAILABLE)."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def note(self, trace_ids: Sequence[str], recipients: Sequence[str], detail: str, lasts: timedelta) -> int:
+        """List those of `recipients` to whom a message with one of these trace ids left; how many."""
+        wanted = [_text(recipient, MAX_ADDRESS).lower() for recipient in recipients]
+        return await self._database.execute(
+            "note complaint", _COMPLAIN, list(trace_ids), wanted, _text(detail, MAX_DETAIL), lasts
+        )
 
 
 class Suppressions:
@@ -123,6 +155,11 @@ async def purge_suppressions(database: Database) -> int:
         total += removed
         if removed < PURGED_AT_ONCE:
             return total
+
+
+def _text(text: str, limit: int) -> str:
+    """What PostgreSQL's text can hold of a string from outside."""
+    return text[:limit].replace("\0", "").encode(errors="replace").decode()
 
 
 def _missing(suppression_id: int) -> Refused:

@@ -28,6 +28,7 @@ from mailstead.store.mailboxes import Mailboxes
 from mailstead.store.passwords import Passwords
 from mailstead.store.provisioning import Provisioning
 from mailstead.store.sieve_scripts import SieveScripts
+from mailstead.store.suppressions import Complaints
 from smtp_in.app import open_ports
 from smtp_in.content import Budget
 from smtp_in.metrics import Metrics
@@ -163,6 +164,7 @@ async def serve(database_urls: DatabaseUrls, authority: TestAuthority) -> AsyncI
                     Mailboxes(database, lambda _: None),
                     Limits(database),
                     Greylist(database, timedelta(seconds=settings.smtp_greylist_seconds)),
+                    Complaints(database),
                     committer(ingest),
                     budget,
                     Metrics(runtime.registry, budget),

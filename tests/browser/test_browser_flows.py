@@ -17,6 +17,8 @@ from browser.site import OPERATOR, OWNER, PASSWORD
 from browser.visitor import Visitors, settled, sign_in
 from mailstead.wire.otp import STEP, code_at
 
+pytestmark = pytest.mark.asyncio(loop_scope="session")  # of the browser
+
 
 async def test_the_wrong_password_lets_nobody_in(visitors: Visitors) -> None:
     page = await visitors.stranger()
@@ -244,3 +246,59 @@ async def test_the_overview_counts(visitors: Visitors) -> None:
     await expect(page.get_by_role("img", name=re.compile("Into mailboxes: [1-9]"))).to_be_visible()
     await page.get_by_role("link", name=re.compile("^Accounts [0-9]+")).click()
     await expect(page.get_by_role("heading", name="Accounts", level=1)).to_be_focused()
+
+
+async def test_what_others_wrote_is_text(visitors: Visitors) -> None:
+    """Markup in whatever somebody else may have put there stays what it is: letters."""
+    site, hostile = visitors.site, "<img src=x onerror=alert(1)><b>bold</b>"
+    path = f"/accounts/{site.ids['office@fernhill.example']}"
+    site.api.post(f"{path}/app-passwords", json={"name": hostile}).raise_for_status()
+    script = site.api.put(f"{path}/sieve-scripts/a%20%3Cb%3E%20b", json={"text": f"# {hostile}\r\nkeep;\r\n"})
+    script.raise_for_status()
+    page = await visitors.signed_in("office@fernhill.example")
+    await page.get_by_role("link", name="Security").click()
+    await expect(page.get_by_role("cell", name=hostile)).to_be_visible()
+    await page.get_by_role("link", name="Filters").click()
+    await expect(page.get_by_role("cell", name="a <b> b")).to_be_visible()
+    await page.get_by_role("button", name="Edit").click()
+    await expect(page.get_by_label("Script", exact=True)).to_have_value(f"# {hostile}\nkeep;\n")
+    assert await page.locator("main img, main b").count() == 0
+
+
+async def test_when_the_service_does_not_answer(visitors: Visitors) -> None:
+    """What fails says so in its place, and is tried again there."""
+    page = await visitors.signed_in()
+    problem = '{"type": "urn:mailstead:problem:unavailable", "title": "x", "status": 409, "detail": "This cannot be done now."}'
+    await page.route(
+        "**/v1/accounts?*", lambda route: route.fulfill(status=409, content_type="application/problem+json", body=problem)
+    )
+    await page.get_by_role("link", name="Accounts", exact=True).click()
+    await expect(page.get_by_role("alert")).to_contain_text("This cannot be done now.")
+    await page.unroute("**/v1/accounts?*")
+    await page.get_by_role("button", name="Try again").click()
+    await expect(page.get_by_role("link", name=OWNER)).to_be_visible()
+
+
+async def test_who_is_signed_out_elsewhere_signs_in_where_they_were(visitors: Visitors) -> None:
+    press_office = "press@harbour-books.example"
+    page = await visitors.signed_in(press_office)
+    visitors.site.api.delete(f"/accounts/{visitors.site.ids[press_office]}/sessions").raise_for_status()
+    await page.get_by_role("link", name="Filters").click()
+    await expect(page.get_by_text("You were signed out. Sign in again to go on.")).to_be_visible()
+    await sign_in(page, press_office)
+    await expect(page.get_by_role("heading", name="Filters", level=1)).to_be_visible()
+
+
+async def test_an_administrator_of_a_tenant_sees_what_is_theirs(visitors: Visitors) -> None:
+    site = visitors.site
+    tenant = site.api.post("/tenants", json={"name": "Willow Dairy"}).raise_for_status().json()["id"]
+    site.api.post("/domains", json={"name": "willow.example", "tenant_id": tenant}).raise_for_status()
+    made = site.api.post("/accounts", json={"address": "greta@willow.example", "password": PASSWORD}).raise_for_status().json()
+    site.api.put(f"/accounts/{made['id']}/role", json={"role": "tenant_admin"}).raise_for_status()
+    page = await visitors.signed_in("greta@willow.example")
+    await expect(page.get_by_role("link", name=re.compile("^Accounts 1 "))).to_be_visible()
+    await page.get_by_role("link", name="Domains", exact=True).click()
+    await expect(page.locator("tbody tr")).to_have_text([re.compile("^willow.example")])
+    await page.get_by_role("link", name="Accounts", exact=True).click()
+    await page.get_by_role("link", name="greta@willow.example").click()
+    await expect(page.get_by_label("Role in this console").locator("option")).to_have_count(2)

@@ -9,6 +9,8 @@ from playwright.async_api import Page
 from browser.site import OPERATOR, OWNER, Site
 from browser.visitor import PHONE, WIDE, Scheme, Visitors, settled, sign_in
 
+pytestmark = pytest.mark.asyncio(loop_scope="session")  # of the browser
+
 SERIOUS = ("serious", "critical")
 ADMINISTRATION = (
     "/",

@@ -55,6 +55,12 @@ function frame(table) {
     side.classList.toggle("open", wanted);
   };
   toggle.addEventListener("click", () => open(toggle.getAttribute("aria-expanded") !== "true"));
+  const closing = (event) => {
+    if (event.key !== "Escape" || toggle.getAttribute("aria-expanded") !== "true") return;
+    open(false);
+    toggle.focus();
+  };
+  for (const element of [toggle, side]) element.addEventListener("keydown", closing);
   const main = h("main", { id: "content", tabindex: "-1" });
   replace(app, h("div", { class: "frame" },
     h("header", { class: "top" }, h("a", { class: "brand", href: href("/") }, mark(), "Mailstead"), toggle),

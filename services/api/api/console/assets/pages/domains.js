@@ -1,33 +1,44 @@
 // All domains, and a new one.
 
-import { page, post } from "../api.js";
+import { get, page, post } from "../api.js";
 import { h } from "../dom.js";
 import { count, time } from "../format.js";
 import { go, href } from "../router.js";
+import { me } from "../session.js";
 import { badge, button, heading } from "../parts/bits.js";
 import { ask } from "../parts/dialog.js";
 import { empty } from "../parts/states.js";
 import { pages } from "../parts/table.js";
 
 const NAME = { autocapitalize: "none", autocomplete: "off", spellcheck: "false" };
-const ADDING = {
-  intro: "The next page shows the DNS records to publish. Mail for the domain comes in once its MX record points here.",
-  fields: [
-    { name: "name", label: "Domain name", placeholder: "example.com", required: true, ...NAME },
-    { name: "alias_of", label: "Alias of", hint: "Leave it empty unless every address of another domain is to work under this name too.", ...NAME },
-  ],
-  label: "Add domain",
-  submit: ({ name, alias_of: original }) => post("/domains", { name: name.trim(), ...(original.trim() ? { alias_of: original.trim() } : {}) }),
-};
+const MOST_TENANTS = 500;
+
+function adding(tenants) {
+  return {
+    intro: "The next page shows the DNS records to publish. Mail for the domain comes in once its MX record points here.",
+    fields: [
+      { name: "name", label: "Domain name", placeholder: "example.com", required: true, ...NAME },
+      ...(tenants.length > 1 ? [{ name: "tenant", label: "Tenant", type: "select", options: tenants.map(({ id, name }) => [String(id), name]) }] : []),
+      { name: "alias_of", label: "Alias of", hint: "Leave it empty unless every address of another domain is to work under this name too.", ...NAME },
+    ],
+    label: "Add domain",
+    submit: ({ name, tenant, alias_of: original }) => post("/domains", {
+      name: name.trim(),
+      ...(tenant ? { tenant_id: Number(tenant) } : {}),
+      ...(original.trim() ? { alias_of: original.trim() } : {}),
+    }),
+  };
+}
 
 export function stateOf(domain) {
   if (domain.active) return badge("ok", "Active");
   return domain.verified_at ? badge("bad", "Suspended") : badge("warn", "Waits for verification");
 }
 
-export function domains({ signal }) {
+export async function domains({ signal }) {
+  const tenants = me().role === "operator" ? (await get("/tenants", { limit: MOST_TENANTS, fields: "id,name" }, signal)).items : [];
   const add = async () => {
-    const made = await ask("Add a domain", ADDING);
+    const made = await ask("Add a domain", adding(tenants));
     if (made) await go(`/domains/${made.name}`);
   };
 
@@ -35,6 +46,7 @@ export function domains({ signal }) {
     { label: "Domain", main: true, cell: (domain) => h("a", { class: "row-link", href: href(`/domains/${domain.name}`) }, domain.name) },
     { label: "State", cell: stateOf },
     { label: "Accounts", number: true, cell: (domain) => domain.alias_of ? h("span", { class: "muted" }, `alias of ${domain.alias_of}`) : count(domain.account_count) },
+    ...(tenants.length > 1 ? [{ label: "Tenant", cell: (domain) => tenants.find(({ id }) => id === domain.tenant_id)?.name ?? "" }] : []),
     { label: "Added", cell: (domain) => time(domain.created_at) },
   ];
   const first = () => empty("No domains yet", "Add one to give it accounts and receive its mail.", button("Add a domain", add, { kind: "primary", symbol: "plus" }));

@@ -17,7 +17,7 @@ export function filters({ path, signal }) {
     ? table("Scripts", columns(place, refresh), items)
     : empty("No filters", "Mail goes to the inbox. A script sorts it as it arrives."));
   const add = () => edit(place, { name: "", text: EXAMPLE, active: true }, shown.refresh);
-  return section("Filters", { text: "Scripts in Sieve, one of which runs on mail as it arrives.", actions: [button("Write a script", add, { symbol: "plus" })] }, shown);
+  return section("Scripts", { text: "They are in Sieve. One of them runs on mail as it arrives.", actions: [button("Write a script", add, { symbol: "plus" })] }, shown);
 }
 
 async function edit(place, script, refresh) {

@@ -14,7 +14,7 @@ export async function vacation({ path, signal }) {
     if (error.status === 404) return NONE;
     throw error;
   });
-  return section("Vacation", { text: "Whoever writes gets this answer, once in so many days. Lists and automatic mail are not answered.", actions: [now.enabled ? badge("ok", "On") : badge("idle", "Off")] },
+  return section("Answer while away", { text: "Whoever writes gets this answer, once in so many days. Lists and automatic mail are not answered.", actions: [now.enabled ? badge("ok", "On") : badge("idle", "Off")] },
     form({
       fields: [
         { name: "enabled", label: "Answer mail", type: "checkbox", value: now.enabled },

@@ -39,6 +39,8 @@ from mailstead.store.delivery_rules import DeliveryRules
 from mailstead.store.engine import Database
 from mailstead.store.idempotency import IdempotencyKeys
 from mailstead.store.limits import Limits, Rate
+from mailstead.store.mailboxes import Mailboxes
+from mailstead.store.message_view import MessageView
 from mailstead.store.passwords import Passwords
 from mailstead.store.provisioning import Provisioning
 from mailstead.store.queue_control import QueueControl
@@ -51,6 +53,7 @@ from mailstead.store.signing_keys import SigningKeys
 from mailstead.store.suppressions import Suppressions
 from mailstead.store.tenants import Tenants
 from mailstead.store.totp import TotpSecrets
+from mailstead.store.undelete import Undelete
 from mailstead.wire import sieve
 
 _VERSION = version("mailstead-api")
@@ -133,6 +136,9 @@ def backend_over(
         resolver=resolver,
         queue=QueueView(db),
         delivery_rules=DeliveryRules(db),
+        mailboxes=Mailboxes(db, bus.publish),
+        message_view=MessageView(db),
+        undelete=Undelete(db, bus.publish),
         queue_control=QueueControl(db),
         queue_pauses=QueuePauses(db),
         max_queue_action=settings.api_max_queue_action,

@@ -1,4 +1,5 @@
-"""Every request that changes something is in the audit log before it is carried out, and its outcome after (`store/audit.py`).
+"""Every request that changes something, or reads another's mail, is in the audit log before it is carried out, and its outcome
+after (`store/audit.py`).
 
 A request that cannot be logged is not carried out. What is logged of a thing is what the API shows of it, without `SECRETS`.
 """
@@ -18,6 +19,7 @@ from mailstead.store.audit import Audit
 from mailstead.store.reach import Reach
 
 READS = frozenset({"GET", "HEAD"})
+MAIL = frozenset({"list_messages", "get_message", "get_message_content", "list_deleted_messages"})  # what reads private things
 SECRETS = frozenset({"password", "key", "token", "secret", "uri"})  # fields that are never logged
 LONG = frozenset({"rows"})  # fields that are too much
 MAX_AFTER = 64 * 1024  # octets of an answer that is looked into
@@ -53,8 +55,12 @@ class Entry:
 
 
 async def begin(request: Request, audit: Audit, reach: Reach, caller: Caller, trace_id: str) -> None:
-    """Log a request that changes something. Raises Refused(UNAVAILABLE): then it must not be carried out."""
-    if request.method in READS:
+    """Log a request that changes something, or reads the mail of another.
+
+    Raises Refused(UNAVAILABLE): then it must not be carried out.
+    """
+    pries = caller.account_id is None and request.scope["route"].name in MAIL
+    if request.method in READS and not pries:
         return
     tenant_id = caller.tenant_id if caller.tenant_id is not None else await tenant_of(reach, request.path_params)
     action: str = request.scope["route"].name

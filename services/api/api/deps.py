@@ -36,6 +36,8 @@ from mailstead.store.audit import Audit
 from mailstead.store.delivery_rules import DeliveryRules
 from mailstead.store.engine import Database
 from mailstead.store.idempotency import IdempotencyKeys
+from mailstead.store.mailboxes import Mailboxes
+from mailstead.store.message_view import MessageView
 from mailstead.store.passwords import Passwords
 from mailstead.store.provisioning import Provisioning
 from mailstead.store.queue_control import QueueControl
@@ -48,6 +50,7 @@ from mailstead.store.signing_keys import SigningKeys
 from mailstead.store.suppressions import Suppressions
 from mailstead.store.tenants import Tenants
 from mailstead.store.totp import TotpSecrets
+from mailstead.store.undelete import Undelete
 from mailstead.wire.sieve import Limits
 
 MAX_NAME = 100  # characters of a parameter's name that a problem repeats
@@ -83,6 +86,9 @@ class Backend:
     resolver: Resolver
     queue: QueueView
     delivery_rules: DeliveryRules
+    mailboxes: Mailboxes
+    message_view: MessageView
+    undelete: Undelete
     queue_control: QueueControl
     queue_pauses: QueuePauses
     max_queue_action: int

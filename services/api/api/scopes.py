@@ -18,6 +18,8 @@ class Scope(StrEnum):
     ALIASES_READ = "aliases:read"
     ALIASES_WRITE = "aliases:write"
     AUDIT_READ = "audit:read"
+    MESSAGES_READ = "messages:read"
+    MESSAGES_WRITE = "messages:write"
     QUEUE_READ = "queue:read"
     DELIVERY_RULES_READ = "delivery-rules:read"
     DELIVERY_RULES_WRITE = "delivery-rules:write"

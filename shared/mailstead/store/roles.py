@@ -140,12 +140,13 @@ ROLES: tuple[Role, ...] = (
             "scram_keys": "SELECT (account_id), INSERT, DELETE",
             "last_logins": "SELECT",
             "login_keys": "SELECT",
-            "mailboxes": "SELECT, INSERT, UPDATE (account_id), DELETE",  # a row lock takes the right to change a column
+            "mailboxes": "SELECT, INSERT, UPDATE (uidnext, highest_modseq, messages, unseen, deleted, size), DELETE",
             "subscriptions": "SELECT, INSERT, DELETE",
-            "messages": "SELECT (account_id, mailbox_id, uid, email_id), DELETE",
-            "expunged": "SELECT (account_id, mailbox_id, uid, email_id, expunged_at, actor, reason), DELETE",
-            "emails": "SELECT (account_id, email_id, tenant_id, blob_id, trace_id, prefix, size, message_id, created_at), DELETE",
-            "contents": "SELECT (tenant_id, blob_id), UPDATE (referred_at)",  # what is erased does not wait
+            "messages": "SELECT, INSERT, DELETE",  # its owner reads mail here, and has it given back
+            "expunged": "SELECT, UPDATE (restored_at), DELETE",
+            "emails": "SELECT, DELETE",
+            "contents": "SELECT, UPDATE (referred_at)",  # what is erased does not wait
+            "chunks": "SELECT",
             "search_texts": "SELECT (account_id), DELETE",
             "search_pending": "SELECT (account_id), DELETE",
             "queue_messages": "SELECT, DELETE",

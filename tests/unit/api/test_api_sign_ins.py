@@ -29,6 +29,9 @@ OWNED = {
     "vacation",
     "password",
     "totp",
+    "mailboxes",
+    "deleted-messages",
+    "restorations",
 }
 
 
@@ -79,6 +82,8 @@ async def test_an_owner_reaches_their_account_and_nothing_else(client: Client, a
                 "selector",
                 "app_password_id",
                 "rule_id",
+                "mailbox_id",
+                "uid",
             )
             names = dict.fromkeys(numbered, "1")
             names |= {"domain": "a.test", "address": "x@a.test", "queue_id": "0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b"}

@@ -1,0 +1,104 @@
+"""Messages of an account as people look at them: newest first, with what tells one from another."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from mailstead.model.failure import Failure, Refused
+from mailstead.model.flags import Flags
+from mailstead.store.content import Source
+from mailstead.store.engine import Database
+from mailstead.store.messages import flags_of
+
+_COLUMNS = """m.mailbox_id, m.uid, m.modseq, m.flags, m.keywords, m.internal_date, m.size, m.email_id, e.thread_id, e.trace_id,
+       e.message_id, e.subject, e.sender, e.sent_at, e.preview, e.tenant_id, e.blob_id, e.prefix, e.header_size"""
+_PAGE = f"""
+SELECT {_COLUMNS} FROM messages m JOIN emails e USING (account_id, email_id)
+WHERE m.account_id = $1 AND m.mailbox_id = $2 AND m.uid < $3 ORDER BY m.uid DESC LIMIT $4
+"""  # noqa: S608 - constants only
+_ONE = f"""
+SELECT {_COLUMNS} FROM messages m JOIN emails e USING (account_id, email_id)
+WHERE m.account_id = $1 AND m.mailbox_id = $2 AND m.uid = $3
+"""  # noqa: S608 - constants only
+
+MAX_UID = 2**32
+
+
+@dataclass(frozen=True, slots=True)
+class MessageRow:
+    """One message of a mailbox; `size` in octets. `sender` and `subject` are decoded."""
+
+    mailbox_id: int
+    uid: int
+    modseq: int
+    flags: Flags
+    internal_date: datetime
+    size: int
+    email_id: UUID
+    thread_id: UUID
+    trace_id: str
+    message_id: str
+    subject: str
+    sender: str
+    sent_at: datetime | None
+    preview: str
+    source: Source
+
+
+class MessageView:
+    """Raises Refused(UNAVAILABLE) besides what is named."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def page(self, account_id: int, mailbox_id: int, limit: int, before: int = MAX_UID) -> list[MessageRow]:
+        """Those below the UID `before`, highest first, by one statement."""
+        rows = await self._database.fetch("list messages", _PAGE, account_id, mailbox_id, before, limit)
+        return [_row(*row) for row in rows]
+
+    async def one(self, account_id: int, mailbox_id: int, uid: int) -> MessageRow:
+        """Raises Refused(NO_SUCH_MESSAGE)."""
+        row = await self._database.fetchrow("get message", _ONE, account_id, mailbox_id, uid)
+        if row is None:
+            raise Refused(Failure.NO_SUCH_MESSAGE, f"no message {uid} in mailbox {mailbox_id}")
+        return _row(*row)
+
+
+def _row(
+    mailbox_id: int,
+    uid: int,
+    modseq: int,
+    system: int,
+    keywords: list[str],
+    internal_date: datetime,
+    size: int,
+    email_id: UUID,
+    thread_id: UUID,
+    trace_id: str,
+    message_id: str,
+    subject: str,
+    sender: str,
+    sent_at: datetime | None,
+    preview: str,
+    tenant_id: int,
+    blob_id: UUID,
+    prefix: bytes,
+    header_size: int,
+) -> MessageRow:
+    return MessageRow(
+        mailbox_id,
+        uid,
+        modseq,
+        flags_of(system, keywords),
+        internal_date,
+        size,
+        email_id,
+        thread_id,
+        trace_id,
+        message_id,
+        subject,
+        sender,
+        sent_at,
+        preview,
+        Source(tenant_id, blob_id, prefix, header_size, size),
+    )

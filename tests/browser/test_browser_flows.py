@@ -213,6 +213,29 @@ async def test_vacation_and_filters(visitors: Visitors) -> None:
     await expect(row).to_have_count(1)
 
 
+async def test_an_alias(visitors: Visitors) -> None:
+    page = await visitors.signed_in()
+    await page.get_by_role("link", name="Aliases", exact=True).click()
+    await page.get_by_role("button", name="Create alias").click()
+    await page.get_by_label("Name").fill("office")
+    await page.get_by_role("dialog").get_by_label("Domain").select_option("fernhill.example")
+    await page.get_by_label("Goes to").fill("ines@fernhill.example\nteam@orchard.example")
+    await page.get_by_role("dialog").get_by_role("button", name="Create alias").click()
+    await expect(page.get_by_text("This address is taken")).to_be_visible()
+    await page.get_by_label("Name").fill("hello")
+    await page.get_by_role("dialog").get_by_role("button", name="Create alias").click()
+    row = page.get_by_role("row").filter(has_text="hello@fernhill.example")
+    await expect(row).to_contain_text("ines@fernhill.example, team@orchard.example")
+    await row.get_by_role("button", name="Edit").click()
+    await page.get_by_label("Goes to").fill("jonas@fernhill.example")
+    await page.get_by_role("button", name="Save").click()
+    await expect(row).to_contain_text("jonas@fernhill.example")
+    await row.get_by_role("button", name="Delete").click()
+    await expect(row).to_have_count(0)
+    await page.get_by_role("button", name="Undo").click()
+    await expect(row).to_contain_text("jonas@fernhill.example")
+
+
 async def test_a_message_that_leaves(visitors: Visitors) -> None:
     page = await visitors.signed_in()
     await page.get_by_role("link", name="Queue", exact=True).click()

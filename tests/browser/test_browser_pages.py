@@ -19,6 +19,7 @@ ADMINISTRATION = (
     "/accounts",
     f"/accounts/{{{OWNER}}}",
     f"/accounts/{{{OWNER}}}/security",
+    "/aliases",
     "/queue",
     "/queue/{queued}",
     "/audit",

@@ -10,6 +10,7 @@ import { empty, failed } from "./parts/states.js";
 import { toast } from "./parts/toast.js";
 import { account } from "./pages/account.js";
 import { accounts } from "./pages/accounts.js";
+import { aliases } from "./pages/aliases.js";
 import { audit } from "./pages/audit.js";
 import { domain } from "./pages/domain.js";
 import { domains } from "./pages/domains.js";
@@ -32,6 +33,7 @@ const ADMINISTRATION = [
   { path: "/accounts", title: "Accounts", page: accounts, symbol: "accounts", nav: true },
   { path: "/accounts/:id", title: "Account", page: account },
   ...OTHERS,
+  { path: "/aliases", title: "Aliases", page: aliases, symbol: "aliases", nav: true },
   { path: "/queue", title: "Queue", page: queue, symbol: "queue", nav: true },
   { path: "/queue/:id", title: "Message", page: message },
   { path: "/messages/:id", title: "Message", page: trace },

@@ -1,13 +1,18 @@
 """`mailstead` looks after a running system: an account from its making to its end, seen by its mail clients."""
 
+import asyncio
 import imaplib
 import json
 import os
+import smtplib
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 from kit.stack import Stack
+from kit.waiting import eventually
+from mailstead_local.demo import Person
 from mailstead_local.ports import HOST
 
 
@@ -59,6 +64,55 @@ async def test_a_changed_account_is_changed_at_once(stack: Stack) -> None:
         assert logs_in(stack, person.user, "another secret of hers")
         (await api.patch(path, json={"active": False})).raise_for_status()
         assert not logs_in(stack, person.user, "another secret of hers")
+
+
+def submit(stack: Stack, person: Person, to: str) -> None:
+    with smtplib.SMTP_SSL("localhost", stack.ports.submission_tls, context=stack.client_context()) as smtp:
+        smtp.login(person.user, person.password)
+        smtp.sendmail(person.user, [to], f"From: {person.user}\r\nTo: {to}\r\nSubject: x\r\n\r\nHi.\r\n")
+
+
+async def test_the_queue_in_an_operators_hands(stack: Stack) -> None:
+    """Paused as it comes, held by hand, let go, taken out: nothing of it leaves."""
+    alice = await stack.new_account()
+
+    async def run(*arguments: str, status: int = 0) -> str:
+        return await asyncio.to_thread(mailstead, stack, *arguments, status=status)
+
+    pause = json.loads(await run("queue", "pause", "--domain", "Paused.test", "--reason", "a test", "--json"))
+    assert "paused.test" in await run("queue", "pauses")
+    await asyncio.to_thread(submit, stack, alice, "bob@paused.test")
+    found: list[dict[str, Any]] = []
+
+    async def held() -> bool:
+        found[:] = json.loads(await run("queue", "list", "--state", "held", "--sender", alice.user, "--json"))
+        return bool(found)
+
+    await eventually(held, 20, "the worker has put it aside")
+    (message,) = found
+    assert "bob@paused.test" in await run("queue", "show", message["id"])
+    assert "release: 0 recipients" in await run("queue", "release", message["id"])
+    assert "hold: 1 recipients" in await run("queue", "hold", message["id"], "--number", "0")
+    assert "is over" in await run("queue", "resume", str(pause["id"]))
+    assert "none" in await run("queue", "pauses")
+    selection = ("--domain", "paused.test", "--sender", alice.user)
+    assert "none" in await run("queue", "list", *selection, "--older-than", "1d")
+    assert "cancel: 0 recipients" in await run("queue", "cancel", *selection, "--older-than", "1d", "--yes")
+    assert json.loads(await run("queue", "cancel", *selection, "--yes", "--json"))["recipient_count"] == 1
+    assert "retry: 0 recipients" in await run("queue", "retry", message["id"])
+    life = await run("journey", message["trace_id"])
+    assert "received" in life
+    assert "cancelled" in life
+    assert "name a message" in await run("queue", "hold", status=1)
+    assert "is no time" in await run("queue", "list", "--older-than", "soon", status=1)
+
+
+def test_addresses_that_are_not_written_to(stack: Stack) -> None:
+    tenant = str(json.loads(mailstead(stack, "tenants", "list", "--json"))[0]["id"])
+    assert "is not written to" in mailstead(stack, "suppressions", "add", "Gone@cli.test", "--tenant", tenant, "--detail", "left")
+    assert "gone@cli.test" in mailstead(stack, "suppressions", "list", "--reason", "manual")
+    assert "is written to again" in mailstead(stack, "suppressions", "remove", "gone@cli.test")
+    assert "is not on the list" in mailstead(stack, "suppressions", "remove", "gone@cli.test", status=1)
 
 
 def test_the_store_is_sound(stack: Stack) -> None:

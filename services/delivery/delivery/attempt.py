@@ -107,7 +107,9 @@ class Courier:
             tried.host = leased.domain
             tried.decide(leased.recipients, of_reason(route.status, route.reason))
             return
-        way = _Way(rule, await self._published(leased.domain, rule))
+        # RFC 8689 §5: what may go without TLS is not kept back by what the recipient's domain says; REQUIRETLS goes before that.
+        any_tls = leased.tls_optional and not leased.require_tls
+        way = _Way(rule, NoPolicy() if any_tls else await self._published(leased.domain, rule), any_tls)
         if leased.require_tls and isinstance(way.published, PolicyUnknown):
             tried.host = leased.domain
             tried.decide(leased.recipients, deferred("4.7.5", f"REQUIRETLS needs the MTA-STS policy: {way.published.reason}"))
@@ -213,7 +215,7 @@ class Courier:
 
     async def _open(self, leased: Leased, endpoint: Endpoint, way: "_Way", *, fresh: bool) -> Opened:
         """As safe as the domain, the sender and the operator demand. Raises HostUnavailable."""
-        tlsa = await self._tlsa_of(leased.domain, endpoint, way.rule)
+        tlsa = () if way.any_tls else await self._tlsa_of(leased.domain, endpoint, way.rule)
         named = way.rule.smart_host is not None
         demand = demand_of(endpoint.host, way.published, tlsa, require_tls=leased.require_tls, named_by_operator=named)
         if isinstance(demand, Barred):
@@ -245,10 +247,11 @@ class Courier:
 
 @dataclass(frozen=True, slots=True)
 class _Way:
-    """What decides how safe a session has to be: the operator's rule, and what the domain publishes."""
+    """What decides how safe a session has to be: the operator's rule, and what the domain publishes, unless `any_tls` will do."""
 
     rule: Rule
     published: Published
+    any_tls: bool
 
 
 class _Draft:

@@ -27,6 +27,7 @@ from mailstead.store.marks import set_marks
 from mailstead.store.schema import CHUNK_SIZE
 from mailstead.store.tenant_keys import TenantKeys
 from mailstead.store.usage import usages
+from mailstead.wire.tls_required import is_tls_optional
 
 MAX_TEXT = 1000  # characters of a stored subject, sender or Message-ID
 MAX_IDENTIFIER = 1000  # octets of a stored Message-ID; an index row holds at most 2,704
@@ -104,13 +105,13 @@ SELECT account_id, mailbox_id, uid, modseq, flags, string_to_array(keywords, ' '
 _QUEUE = """
 WITH queued AS (
     INSERT INTO queue_messages (queue_id, tenant_id, account_id, trace_id, sender, envelope_id, return_full, report_to,
-                                require_tls, blob_id, prefix, header_size, size, expires_at)
+                                require_tls, blob_id, prefix, header_size, size, expires_at, tls_optional)
     SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::bool[], $8::text[],
-                         $9::bool[], $10::uuid[], $11::bytea[], $12::int[], $13::bigint[], $14::timestamptz[])
+                         $9::bool[], $10::uuid[], $11::bytea[], $12::int[], $13::bigint[], $14::timestamptz[], $15::bool[])
 )
 INSERT INTO queue_recipients (queue_id, number, address, domain, notify, original, due_at)
 SELECT queue_id, number, address, domain, string_to_array(notify, ' '), original, due_at
-FROM unnest($15::uuid[], $16::int[], $17::text[], $18::text[], $19::text[], $20::text[], $21::timestamptz[])
+FROM unnest($16::uuid[], $17::int[], $18::text[], $19::text[], $20::text[], $21::text[], $22::timestamptz[])
     AS r(queue_id, number, address, domain, notify, original, due_at)
 """
 
@@ -371,6 +372,7 @@ async def _queue(
                 queue_id, outgoing.tenant_id, outgoing.account_id, delivery.trace_id, outgoing.sender, outgoing.envelope_id,
                 outgoing.return_full, outgoing.report_to, outgoing.require_tls, blobs[n, outgoing.tenant_id], outgoing.prefix,
                 len(delivery.content.header), delivery.size + len(outgoing.prefix), now + outgoing.expires_after,
+                is_tls_optional(delivery.content.header),
             ))  # fmt: skip
             recipients += _recipient_rows(queue_id, outgoing, outgoing.not_before or now)
     if messages:

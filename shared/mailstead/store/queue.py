@@ -53,7 +53,8 @@ WITH due AS (
               r.state, r.asked
 )
 SELECT l.*, m.tenant_id, m.account_id, m.trace_id, m.sender, m.envelope_id, m.return_full, m.report_to, m.require_tls,
-       m.blob_id, m.prefix, m.header_size, m.size, m.queued_at, m.expires_at, s.reason AS suppressed, s.detail AS suppressed_for
+       m.tls_optional, m.blob_id, m.prefix, m.header_size, m.size, m.queued_at, m.expires_at,
+       s.reason AS suppressed, s.detail AS suppressed_for
 FROM leased l JOIN queue_messages m USING (queue_id)
 LEFT JOIN suppressions s ON s.tenant_id = m.tenant_id AND s.address = lower(l.address)
     AND (s.expires_at IS NULL OR s.expires_at > now())
@@ -174,6 +175,7 @@ class Leased:
     leased_until: datetime
     report_to: str | None = None  # who is told of it, where that is not the sender
     require_tls: bool = False  # RFC 8689
+    tls_optional: bool = False  # TLS-Required: No (RFC 8689 §5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,6 +262,7 @@ class Queue:
                 leased_until=first["due_at"],
                 report_to=first["report_to"],
                 require_tls=first["require_tls"],
+                tls_optional=first["tls_optional"],
             )
             for (queue_id, domain), members in groups.items()
             for first in (rows[members[0]],)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from kit.delivering import House
+from kit.delivering import MESSAGE, House
 from kit.policy_host import PolicyHost, policy_host
 from kit.smtp_host import SmtpHost, smtp_host
 from kit.waiting import eventually
@@ -73,6 +73,19 @@ async def dest(house: House, ours: Ours) -> AsyncIterator[Dest]:
         host.offers, host.tls = list(TLS), ours.right
         policies.body = policy("enforce")
         yield Dest(host, policies, ours)
+
+
+async def test_a_sender_may_put_delivery_before_security(house: House, dest: Dest) -> None:
+    """RFC 8689 §5: TLS-Required: No has the domain's policy disregarded, but not the REQUIRETLS of the same message."""
+    dest.host.tls = dest.ours.wrong
+    relaxed = b"TLS-Required: No\r\n" + MESSAGE
+    async with house.delivering(**dest.settings):
+        assert (await house.settled(await house.send("bob@dest.test", message=relaxed)))["bob@dest.test"].state == "delivered"
+        both = await house.settled(await house.send("bob@dest.test", message=relaxed, require_tls=True))
+        assert (both["bob@dest.test"].state, both["bob@dest.test"].status) == ("failed", "5.7.30")
+    (taken,) = dest.host.taken
+    assert taken.tls
+    assert b"TLS-Required: No\r\n" in taken.content
 
 
 async def deferred_with(house: House, dest: Dest, status: str, words: str) -> None:

@@ -33,6 +33,7 @@ queue_messages = Table(
     Column("return_full", Boolean, nullable=False, server_default=text("false"), comment="RET=FULL (RFC 3461 §4.3)"),
     Column("report_to", Text, comment="of a forward: who is told what became of it, not the sender"),
     Column("require_tls", Boolean, nullable=False, server_default=text("false"), comment="REQUIRETLS (RFC 8689)"),
+    Column("tls_optional", Boolean, nullable=False, server_default=text("false"), comment="TLS-Required: No (RFC 8689 §5)"),
     Column("blob_id", Uuid, nullable=False),
     Column("prefix", LargeBinary, nullable=False),
     Column("header_size", Integer, nullable=False),

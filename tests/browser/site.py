@@ -1,9 +1,10 @@
-"""A mail host with people in it, for the console to be looked at: PostgreSQL, NATS, the API and SMTP ingress, and DNS by a table.
+"""A mail host with people in it, for the console to be looked at: PostgreSQL, NATS, the API, SMTP, POP3, and DNS by a table.
 
 What is in it is made over the API and over SMTP, as anybody would.
 """
 
 import asyncio
+import poplib
 import smtplib
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -23,7 +24,7 @@ OWNER = "hanna@fernhill.example"
 PASSWORD = "wander-otter-lantern-42"
 MAIL_HOST = "mail.fernhill.example"
 GIB = 1024**3
-SERVICES = ("api", "smtp-in")
+SERVICES = ("api", "smtp-in", "pop3")
 
 ACCOUNTS = {  # address -> quota in GiB
     OPERATOR: 10,
@@ -117,6 +118,15 @@ class Site:
             smtp.starttls(context=self.stack.client_context())
             smtp.login(sender, password)
             smtp.send_message(message)
+
+    def empty_inbox(self, owner: str) -> None:
+        """As a program does that leaves nothing on the server."""
+        pop3 = poplib.POP3_SSL(HOST, self.stack.ports.pop3_tls, context=self.stack.client_context())
+        pop3.user(owner)
+        pop3.pass_(PASSWORD)
+        for number in range(1, pop3.stat()[0] + 1):
+            pop3.dele(number)
+        pop3.quit()
 
     def _publish(self, domain: str, without: set[str]) -> None:
         """The records that the API asks for, but for those of some names."""

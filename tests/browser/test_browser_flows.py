@@ -236,6 +236,24 @@ async def test_an_alias(visitors: Visitors) -> None:
     await expect(row).to_contain_text("jonas@fernhill.example")
 
 
+async def test_deleted_mail_comes_back(visitors: Visitors) -> None:
+    site, shop = visitors.site, "shop@harbour-books.example"
+    for subject in ("An order", "<b>Another</b> order"):
+        await asyncio.to_thread(site.send, shop, subject, "Two atlases, please.\n")
+    await asyncio.to_thread(site.empty_inbox, shop)
+    page = await visitors.signed_in(shop)
+    await page.get_by_role("link", name="Deleted mail").click()
+    row = page.get_by_role("row").filter(has_text="<b>Another</b> order")
+    await row.get_by_role("button", name="Restore").click()
+    await expect(page.get_by_text("Restored to INBOX.")).to_be_visible()
+    await expect(row).to_have_count(0)
+    await page.get_by_role("button", name="Restore all …").click()
+    await page.get_by_role("dialog").get_by_role("button", name="Restore").click()
+    await expect(page.get_by_text("1 message restored.")).to_be_visible()
+    await page.get_by_role("link", name="Summary").click()
+    await expect(page.get_by_role("row").filter(has_text="INBOX")).to_contain_text("2")
+
+
 async def test_a_message_that_leaves(visitors: Visitors) -> None:
     page = await visitors.signed_in()
     await page.get_by_role("link", name="Queue", exact=True).click()

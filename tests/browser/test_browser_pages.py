@@ -26,7 +26,7 @@ ADMINISTRATION = (
     "/me",
     "/no/such/page",
 )
-OWN = ("/", "/security", "/vacation", "/filters", "/accounts")
+OWN = ("/", "/security", "/vacation", "/filters", "/deleted", "/accounts")
 
 
 MOVE = "path => { history.pushState(null, '', path); dispatchEvent(new PopStateEvent('popstate')); }"  # as a link does

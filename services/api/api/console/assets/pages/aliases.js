@@ -82,12 +82,17 @@ function columns(refresh) {
     toast(`${alias.address} is deleted.`, { undo: () => restore(alias).then(refresh) });
   };
   return [
-    { label: "Address", main: true, cell: (alias) => alias.address.startsWith("@") ? [alias.address, h("span", { class: "muted small" }, " catches the rest")] : alias.address },
-    { label: "Kind", cell: (alias) => alias.kind === "group" ? "Group" : "Alias" },
+    { label: "Address", main: true, cell: (alias) => alias.address },
+    { label: "Kind", cell: (alias) => kindOf(alias) },
     { label: "Goes to", wide: true, cell: (alias) => h("span", { class: "targets" }, alias.targets.slice(0, SHOWN).join(", "), alias.targets.length > SHOWN ? ` and ${count(alias.targets.length - SHOWN)} more` : "") },
     { label: "State", cell: (alias) => alias.active ? badge("ok", "Active") : badge("bad", "Suspended") },
     { label: "Actions", hidden: true, cell: (alias) => h("div", { class: "actions" }, button("Edit", edit(alias), { kind: "small" }), doing("Delete", discard(alias), { kind: "small" })) },
   ];
+}
+
+function kindOf(alias) {
+  if (alias.address.startsWith("@")) return "Catch-all";
+  return alias.kind === "group" ? "Group" : "Alias";
 }
 
 // As it was before it was deleted.

@@ -5,6 +5,7 @@ import { h } from "../../dom.js";
 import { href } from "../../router.js";
 import { me } from "../../session.js";
 import { heading } from "../../parts/bits.js";
+import { deleted } from "./deleted.js";
 import { filters } from "./filters.js";
 import { security } from "./security.js";
 import { summary } from "./summary.js";
@@ -15,6 +16,7 @@ const PARTS = [
   { name: "security", title: "Security", parts: security, symbol: "lock" },
   { name: "vacation", title: "Vacation", parts: vacation, symbol: "sun" },
   { name: "filters", title: "Filters", parts: filters, symbol: "filter" },
+  { name: "deleted", title: "Deleted mail", parts: deleted, symbol: "deleted" },
 ];
 
 // The pages of who is signed in. For an owner they are all there is, and stand in the navigation themselves.

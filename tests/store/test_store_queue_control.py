@@ -207,7 +207,7 @@ async def test_a_pause_holds_what_is_there_and_what_comes(
     queue: Queue, ingest: Ingest, alice: Account, pauses: QueuePauses, control: QueueControl, jobs_db: Database
 ) -> None:
     await queued(ingest, alice, "a@one.test", "b@two.test")
-    pause = await pauses.create(None, "one.test", "they asked us")
+    pause = await pauses.create(None, "one.test", "they asked us", MANY)
     assert pause.held == 1
     await queued(ingest, alice, "c@one.test")
     (lease,) = await queue.claim("worker", 10, MINUTE)
@@ -226,10 +226,24 @@ async def test_a_pause_holds_what_is_there_and_what_comes(
     assert refused.value.failure is Failure.NO_SUCH_ENTRY
 
 
+async def test_a_pause_of_much_goes_in_bounded_steps(
+    queue: Queue, ingest: Ingest, alice: Account, pauses: QueuePauses, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it does not hold at once the claim puts aside."""
+    monkeypatch.setattr("mailstead.store.queue_pauses.CHUNK", 2)
+    for _ in range(4):
+        await queued(ingest, alice, "a@one.test", "b@one.test", "c@two.test")
+    pause = await pauses.create(None, "one.test", "", 6)
+    assert pause.held == 6
+    assert {lease.domain for lease in await queue.claim("worker", 10, MINUTE)} == {"two.test"}
+    assert (await pauses.get(pause.pause_id)).held == 8
+    assert await pauses.end(pause.pause_id, MANY) == 8
+
+
 async def test_pauses_of_a_tenant(queue: Queue, ingest: Ingest, town: Town, alice: Account, pauses: QueuePauses) -> None:
     bob = await town.account("bob", tenant="other")
-    await pauses.create(bob.tenant_id, None, "spam")
-    await pauses.create(alice.tenant_id, "two.test", "")
+    await pauses.create(bob.tenant_id, None, "spam", MANY)
+    await pauses.create(alice.tenant_id, "two.test", "", MANY)
     await queued(ingest, alice, "a@one.test", "a@two.test")
     await queued(ingest, bob, "b@one.test", "b@two.test")
     (lease,) = await queue.claim("worker", 10, MINUTE)
@@ -238,7 +252,7 @@ async def test_pauses_of_a_tenant(queue: Queue, ingest: Ingest, town: Town, alic
     assert [pause.held for pause in await pauses.list(10, tenant_id=alice.tenant_id)] == [1]
     for tenant_id, domain in ((bob.tenant_id, None), (alice.tenant_id, "two.test")):
         with pytest.raises(Refused) as refused:
-            await pauses.create(tenant_id, domain, "")
+            await pauses.create(tenant_id, domain, "", MANY)
         assert refused.value.failure is Failure.CONFLICT
 
 
@@ -247,7 +261,7 @@ async def test_a_job_lets_go_what_was_left(
 ) -> None:
     """A claim that saw the pause may hold something just after it ended; whoever ends it may die in the middle."""
     await queued(ingest, alice, "a@one.test")
-    pause = await pauses.create(None, "one.test", "")
+    pause = await pauses.create(None, "one.test", "", MANY)
     await owner_db.execute("arrange", "UPDATE queue_pauses SET ended_at = now()")
     job = QueuePauses(jobs_db)
     assert await job.sweep() == 1
@@ -296,7 +310,7 @@ async def test_workers_and_an_operator_at_once(
     async def operator() -> None:
         nonlocal operating
         for _ in range(15):
-            pause = await pauses.create(None, f"d{chance.randint(0, 4)}.test", "")
+            pause = await pauses.create(None, f"d{chance.randint(0, 4)}.test", "", MANY)
             await control.act(chance.choice(list(Action)), QueueFilter(domain=f"d{chance.randint(0, 4)}.test"), 3)
             await pauses.end(pause.pause_id, MANY)
         await QueuePauses(jobs_db).sweep()

@@ -9,11 +9,13 @@ can leave a recipient held for ever.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from mailstead.model.failure import Failure, Refused
 from mailstead.store.engine import Database
-from mailstead.store.queue_control import CHUNK
+from mailstead.store.queue_control import CHUNK, Position
 
+FIRST: Position = (UUID(int=0), -1)  # before every recipient
 ENDED_KEPT = timedelta(minutes=5)  # far longer than a claim may run
 
 _COLUMNS = """pause_id, tenant_id, domain, reason, created_at,
@@ -28,18 +30,19 @@ _HOLD = """
 WITH found AS (
     SELECT r.queue_id, r.number FROM queue_recipients r JOIN queue_messages m USING (queue_id)
     WHERE r.state = 'waiting' AND r.asked IS NULL AND r.settled_at IS NULL AND ($2::text IS NULL OR r.domain = $2)
-      AND ($1::bigint IS NULL OR m.tenant_id = $1)
+      AND ($1::bigint IS NULL OR m.tenant_id = $1) AND (r.queue_id, r.number) > ($5::uuid, $6::int)
     ORDER BY r.queue_id, r.number LIMIT $4 FOR UPDATE OF r
 )
 UPDATE queue_recipients r SET state = 'held', pause_id = $3 FROM found f
 WHERE r.queue_id = f.queue_id AND r.number = f.number AND EXISTS (
     SELECT FROM queue_pauses WHERE pause_id = $3 AND ended_at IS NULL)
+RETURNING r.queue_id, r.number
 """
 
+# What somebody else holds at this moment is let go by the next look.
 _LET_GO = """
 WITH found AS (
-    SELECT queue_id, number FROM queue_recipients WHERE state = 'held' AND pause_id = $1
-    ORDER BY queue_id, number LIMIT $2 FOR UPDATE
+    SELECT queue_id, number FROM queue_recipients WHERE state = 'held' AND pause_id = $1 LIMIT $2 FOR UPDATE SKIP LOCKED
 )
 UPDATE queue_recipients r SET state = 'waiting', pause_id = NULL FROM found f
 WHERE r.queue_id = f.queue_id AND r.number = f.number
@@ -64,13 +67,21 @@ class QueuePauses:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def create(self, tenant_id: int | None, domain: str | None, reason: str) -> PauseRow:
-        """From the return on no claim takes what it is about. Raises Refused(CONFLICT) where there is such a pause."""
+    async def create(self, tenant_id: int | None, domain: str | None, reason: str, limit: int) -> PauseRow:
+        """From the return on no claim takes what it is about; `limit` or so of what is there is held now, the rest as it is met.
+
+        Raises Refused(CONFLICT) where there is such a pause.
+        """
         row = await self._database.fetchrow("create pause", _CREATE, tenant_id, domain, reason)
         if row is None:
             raise Refused(Failure.CONFLICT, f"paused already: tenant {tenant_id}, domain {domain}")
-        while await self._database.execute("pause queue", _HOLD, tenant_id, domain, row["pause_id"], CHUNK) == CHUNK:
-            pass
+        held, last = 0, FIRST
+        while held < limit:
+            rows = await self._database.fetch("pause queue", _HOLD, tenant_id, domain, row["pause_id"], CHUNK, *last)
+            held += len(rows)
+            if len(rows) < CHUNK:
+                break
+            last = max((found["queue_id"], found["number"]) for found in rows)
         return await self.get(row["pause_id"])
 
     async def list(self, limit: int, after: int = 0, tenant_id: int | None = None) -> Sequence[PauseRow]:

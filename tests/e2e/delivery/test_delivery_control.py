@@ -75,7 +75,7 @@ async def test_who_does_not_exist_is_tried_once(house: House) -> None:
 async def test_a_paused_domain_is_left_alone(house: House) -> None:
     house.dns.records("dest MX 10 mx.dest", "mx.dest A 127.0.0.3", "other MX 10 mx.other", "mx.other A 127.0.0.5")
     pauses = QueuePauses(house.database)
-    pause = await pauses.create(None, "dest.test", "")
+    pause = await pauses.create(None, "dest.test", "", MANY)
     async with (
         smtp_host("127.0.0.3", house.mail_port) as host,
         smtp_host("127.0.0.5", house.mail_port),

@@ -43,7 +43,7 @@ async def create_queue_pause(pause: QueuePauseIn, backend: UseBackend, caller: U
         with blame("tenant_id", {Failure.NO_SUCH_TENANT: "There is no such tenant."}):
             await backend.tenants.get(tenant_id)
     with blame("domain", {Failure.CONFLICT: "This is paused already."}):
-        row = await backend.queue_pauses.create(tenant_id, pause.domain, pause.reason)
+        row = await backend.queue_pauses.create(tenant_id, pause.domain, pause.reason, backend.max_queue_action)
     response.headers["Location"] = f"/v1/queue-pauses/{row.pause_id}"
     return _pause(row)
 

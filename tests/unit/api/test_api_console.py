@@ -1,7 +1,9 @@
 """The console as HTTP sees it: its files and their headers, and the cookie by which a browser stays signed in."""
 
+import re
 from collections.abc import Iterator
 from html.parser import HTMLParser
+from posixpath import dirname, join, normpath
 from typing import Any
 
 import httpx
@@ -136,3 +138,16 @@ async def test_changes_by_a_cookie_are_our_own_pages(anonymous: Client, account:
 async def test_a_key_goes_before_a_cookie(anonymous: Client, account: dict[str, Any]) -> None:
     await anonymous.post("/v1/sign-ins", json=WHO, headers=OURS)
     assert_problem(await anonymous.get(f"/v1/accounts/{account['id']}", headers={"Authorization": "Bearer ms_wrong"}), 401)
+
+
+def test_what_scripts_import_is_there_and_used() -> None:
+    """What a linter would say of them, as far as it matters."""
+    found = dict(scripts())
+    for name, text in found.items():
+        for statement, names, path in re.findall(r'(import \{([^}]*)\} from "([^"]+)";)', text):
+            target = found[normpath(join(dirname(name), path))]
+            rest = text.replace(statement, "")
+            for part in filter(None, map(str.strip, names.split(","))):
+                exported, _, here = part.partition(" as ")
+                assert re.search(rf"export (?:async )?(?:function|const|class) {exported}\b", target), (name, part)
+                assert re.search(rf"\b{here or exported}\b", rest), f"{name} does not use {part}"

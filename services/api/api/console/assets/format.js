@@ -15,13 +15,11 @@ const STEPS = [
 const relative = new Intl.RelativeTimeFormat(LOCALE, { numeric: "auto" });
 const whole = new Intl.NumberFormat(LOCALE);
 const moments = new Intl.DateTimeFormat(LOCALE, { dateStyle: "medium", timeStyle: "medium" });
-const days = new Intl.DateTimeFormat(LOCALE, { dateStyle: "medium" });
 const hours = new Intl.DateTimeFormat(LOCALE, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 
 export const count = (number) => whole.format(number);
 export const plural = (number, one, many = `${one}s`) => `${count(number)} ${number === 1 ? one : many}`;
 export const hour = (iso) => hours.format(new Date(iso));
-export const day = (iso) => days.format(new Date(iso));
 export const moment = (iso) => moments.format(new Date(iso));
 
 export function bytes(octets) {

@@ -24,7 +24,17 @@ import { signInPage } from "./pages/sign_in.js";
 const REFRESH = 30_000; // milliseconds
 const app = document.getElementById("app");
 
-const nowhere = { path: "*", title: "Not found", page: () => h("div", {}, h("h1", { tabindex: "-1" }, "Not found"), empty("There is no such page", "The address may be mistyped, or what was here is gone.")) };
+const nowhere = {
+  path: "*",
+  title: "Not found",
+  page: () =>
+    h(
+      "div",
+      {},
+      h("h1", { tabindex: "-1" }, "Not found"),
+      empty("There is no such page", "The address may be mistyped, or what was here is gone."),
+    ),
+};
 
 const ADMINISTRATION = [
   { path: "/", title: "Overview", page: overview, symbol: "overview", nav: true },
@@ -48,9 +58,16 @@ function routes() {
 
 // The frame around all pages; gives the element for the page of `path`.
 function frame(table) {
-  const links = table.filter((route) => route.nav).map((route) => h("a", { href: href(route.path) }, icon(route.symbol), route.title));
+  const links = table
+    .filter((route) => route.nav)
+    .map((route) => h("a", { href: href(route.path) }, icon(route.symbol), route.title));
   const nav = h("nav", { id: "nav", "aria-label": "Main" }, links);
-  const toggle = h("button", { type: "button", class: "quiet menu", "aria-expanded": "false", "aria-controls": "nav-panel" }, icon("menu"), "Menu");
+  const toggle = h(
+    "button",
+    { type: "button", class: "quiet menu", "aria-expanded": "false", "aria-controls": "nav-panel" },
+    icon("menu"),
+    "Menu",
+  );
   const side = h("div", { class: "side", id: "nav-panel" }, nav, whoIsHere());
   const open = (wanted) => {
     toggle.setAttribute("aria-expanded", String(wanted));
@@ -64,9 +81,16 @@ function frame(table) {
   };
   for (const element of [toggle, side]) element.addEventListener("keydown", closing);
   const main = h("main", { id: "content", tabindex: "-1" });
-  replace(app, h("div", { class: "frame" },
-    h("header", { class: "top" }, h("a", { class: "brand", href: href("/") }, mark(), "Mailstead"), toggle),
-    side, main));
+  replace(
+    app,
+    h(
+      "div",
+      { class: "frame" },
+      h("header", { class: "top" }, h("a", { class: "brand", href: href("/") }, mark(), "Mailstead"), toggle),
+      side,
+      main,
+    ),
+  );
   return (path) => {
     open(false);
     for (const link of links) {
@@ -81,7 +105,13 @@ function frame(table) {
 
 function whoIsHere() {
   const leave = h("button", { type: "button", class: "quiet", on: { click: end } }, icon("leave"), "Sign out");
-  return h("div", { class: "who" }, h("p", { class: "who-name", title: me().address }, me().address), h("p", { class: "muted" }, ROLES[me().role]), leave);
+  return h(
+    "div",
+    { class: "who" },
+    h("p", { class: "who-name", title: me().address }, me().address),
+    h("p", { class: "muted" }, ROLES[me().role]),
+    leave,
+  );
 }
 
 async function end() {

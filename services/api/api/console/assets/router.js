@@ -26,7 +26,7 @@ export function stop() {
 }
 
 export const href = (path) => ROOT + path;
-export const here = () => location.pathname.slice(ROOT.length) || "/";
+const here = () => location.pathname.slice(ROOT.length) || "/";
 
 export function go(path, { replacing = false } = {}) {
   history[replacing ? "replaceState" : "pushState"](null, "", href(path));
@@ -72,7 +72,8 @@ export function rememberQuery(query) {
 function match(path) {
   for (const route of routes) {
     const found = route.pattern.exec(path);
-    if (found) return [route, Object.fromEntries(Object.entries(found.groups ?? {}).map(([name, text]) => [name, decoded(text)]))];
+    if (found)
+      return [route, Object.fromEntries(Object.entries(found.groups ?? {}).map(([name, text]) => [name, decoded(text)]))];
   }
   return [routes.at(-1), {}];
 }
@@ -93,7 +94,8 @@ function follow(event) {
   const link = event.target.closest("a[href]");
   if (!link || event.defaultPrevented || event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
   const url = new URL(link.href);
-  if (url.origin !== location.origin || !url.pathname.startsWith(`${ROOT}/`) || link.hash || link.hasAttribute("download")) return;
+  if (url.origin !== location.origin || !url.pathname.startsWith(`${ROOT}/`) || link.hash || link.hasAttribute("download"))
+    return;
   event.preventDefault();
   history.pushState(null, "", url.pathname + url.search);
   show({ moved: true });

@@ -15,41 +15,90 @@ export const GIB = 1024 ** 3;
 const TYPING = 250; // milliseconds after the last key until it is searched
 const MOST_DOMAINS = 500;
 
-export const stateOf = (account) => account.active ? badge("ok", "Active") : badge("bad", "Suspended");
+export const stateOf = (account) => (account.active ? badge("ok", "Active") : badge("bad", "Suspended"));
 
 export async function accounts({ query, signal }) {
-  const known = (await get("/domains", { limit: MOST_DOMAINS, fields: "name,alias_of" }, signal)).items.filter((domain) => !domain.alias_of).map((domain) => domain.name);
+  const known = (await get("/domains", { limit: MOST_DOMAINS, fields: "name,alias_of" }, signal)).items
+    .filter((domain) => !domain.alias_of)
+    .map((domain) => domain.name);
   const wanted = { address: query.address ?? "", domain: query.domain ?? "", active: query.active ?? "" };
   const columns = [
-    { label: "Address", main: true, cell: (account) => h("a", { class: "row-link", href: href(`/accounts/${account.id}`) }, account.address) },
+    {
+      label: "Address",
+      main: true,
+      cell: (account) => h("a", { class: "row-link", href: href(`/accounts/${account.id}`) }, account.address),
+    },
     { label: "State", cell: stateOf },
     { label: "Storage", wide: true, cell: (account) => usage(account.used_bytes, account.quota_bytes) },
     { label: "Messages", number: true, cell: (account) => count(account.message_count) },
     { label: "Created", cell: (account) => time(account.created_at) },
   ];
   const add = () => create(known, wanted.domain);
-  const nothing = () => Object.values(wanted).some(Boolean)
-    ? empty("No account fits", "Search looks at how addresses begin.")
-    : empty("No accounts yet", known.length ? "Create the first one." : "Add a domain first, then give it accounts.", known.length ? button("Create account", add, { kind: "primary", symbol: "plus" }) : h("a", { class: "button primary", href: href("/domains") }, "Go to domains"));
+  const nothing = () =>
+    Object.values(wanted).some(Boolean)
+      ? empty("No account fits", "Search looks at how addresses begin.")
+      : empty(
+          "No accounts yet",
+          known.length ? "Create the first one." : "Add a domain first, then give it accounts.",
+          known.length
+            ? button("Create account", add, { kind: "primary", symbol: "plus" })
+            : h("a", { class: "button primary", href: href("/domains") }, "Go to domains"),
+        );
   const list = pages("Accounts", columns, (cursor) => page("/accounts", wanted, cursor, signal), nothing);
   const narrow = (name) => (event) => {
     wanted[name] = event.target.value.trim();
     rememberQuery(wanted);
     list.refresh();
   };
-  return h("div", {},
+  return h(
+    "div",
+    {},
     heading("Accounts", { actions: [button("Create account", add, { kind: "primary", symbol: "plus" })] }),
-    h("div", { class: "filters", role: "search" },
-      h("label", { class: "search" }, icon("search"), h("span", { class: "hidden" }, "Search accounts"),
-        h("input", { type: "search", placeholder: "Address begins with …", value: wanted.address, autocomplete: "off", autocapitalize: "none", spellcheck: "false", on: { input: patient(narrow("address")) } })),
+    h(
+      "div",
+      { class: "filters", role: "search" },
+      h(
+        "label",
+        { class: "search" },
+        icon("search"),
+        h("span", { class: "hidden" }, "Search accounts"),
+        h("input", {
+          type: "search",
+          placeholder: "Address begins with …",
+          value: wanted.address,
+          autocomplete: "off",
+          autocapitalize: "none",
+          spellcheck: "false",
+          on: { input: patient(narrow("address")) },
+        }),
+      ),
       choice("Domain", [["", "All domains"], ...known.map((name) => [name, name])], wanted.domain, narrow("domain")),
-      choice("State", [["", "Any state"], ["true", "Active"], ["false", "Suspended"]], wanted.active, narrow("active"))),
-    list);
+      choice(
+        "State",
+        [
+          ["", "Any state"],
+          ["true", "Active"],
+          ["false", "Suspended"],
+        ],
+        wanted.active,
+        narrow("active"),
+      ),
+    ),
+    list,
+  );
 }
 
 export function choice(label, options, value, changed) {
-  return h("label", {}, h("span", { class: "hidden" }, label),
-    h("select", { on: { change: changed } }, options.map(([key, text]) => h("option", { value: key, selected: key === value }, text))));
+  return h(
+    "label",
+    {},
+    h("span", { class: "hidden" }, label),
+    h(
+      "select",
+      { on: { change: changed } },
+      options.map(([key, text]) => h("option", { value: key, selected: key === value }, text)),
+    ),
+  );
 }
 
 export function patient(act) {
@@ -61,16 +110,50 @@ export function patient(act) {
 }
 
 async function create(domains, domain) {
-  const generate = (control) => button("Generate", () => {
-    control.value = passphrase();
-    control.type = "text";
-  });
+  const generate = (control) =>
+    button("Generate", () => {
+      control.value = passphrase();
+      control.type = "text";
+    });
   const made = await ask("Create an account", {
     fields: [
-      { name: "local", label: "Name", required: true, placeholder: "alice", autocapitalize: "none", autocomplete: "off", spellcheck: "false", pattern: "[^@\\s]+" },
-      { name: "domain", label: "Domain", type: "select", options: domains.map((name) => [name, `@${name}`]), value: domain || domains[0] },
-      { name: "password", label: "Password", type: "password", required: true, minlength: 8, autocomplete: "new-password", after: generate, hint: "At least 8 characters that are hard to guess." },
-      { name: "quota", label: "Quota in GB", type: "number", min: 0, step: "any", value: 10, required: true, hint: "0: unlimited." },
+      {
+        name: "local",
+        label: "Name",
+        required: true,
+        placeholder: "alice",
+        autocapitalize: "none",
+        autocomplete: "off",
+        spellcheck: "false",
+        pattern: "[^@\\s]+",
+      },
+      {
+        name: "domain",
+        label: "Domain",
+        type: "select",
+        options: domains.map((name) => [name, `@${name}`]),
+        value: domain || domains[0],
+      },
+      {
+        name: "password",
+        label: "Password",
+        type: "password",
+        required: true,
+        minlength: 8,
+        autocomplete: "new-password",
+        after: generate,
+        hint: "At least 8 characters that are hard to guess.",
+      },
+      {
+        name: "quota",
+        label: "Quota in GB",
+        type: "number",
+        min: 0,
+        step: "any",
+        value: 10,
+        required: true,
+        hint: "0: unlimited.",
+      },
     ],
     label: "Create account",
     submit: ({ local, domain: place, password, quota }) =>

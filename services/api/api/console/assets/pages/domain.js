@@ -12,7 +12,12 @@ import { table } from "../parts/table.js";
 import { toast } from "../parts/toast.js";
 import { stateOf } from "./domains.js";
 
-const STATES = { ok: ["ok", "Published"], missing: ["idle", "Not published"], differs: ["warn", "Differs"], unknown: ["idle", "No answer"] };
+const STATES = {
+  ok: ["ok", "Published"],
+  missing: ["idle", "Not published"],
+  differs: ["warn", "Differs"],
+  unknown: ["idle", "No answer"],
+};
 const NEEDED = { ...STATES, missing: ["bad", "Missing"] };
 const PURPOSES = {
   ownership: ["Ownership", "Shows that the domain is yours."],
@@ -29,10 +34,19 @@ const KEY_STATES = { published: ["idle", "Not signing yet"], active: ["ok", "Sig
 export async function domain({ parameters: { name }, signal }) {
   const path = `/domains/${encodeURIComponent(name)}`;
   const { data, etag } = await request("GET", path, { signal });
-  return h("div", {},
-    heading(data.name, { back: { href: href("/domains"), text: "Domains" }, about: stateOf(data), actions: [stateButton(path, data, etag)] }),
+  return h(
+    "div",
+    {},
+    heading(data.name, {
+      back: { href: href("/domains"), text: "Domains" },
+      about: stateOf(data),
+      actions: [stateButton(path, data, etag)],
+    }),
     facts([
-      ["Accounts", data.alias_of ? null : h("a", { href: href(`/accounts?domain=${data.name}`) }, plural(data.account_count, "account"))],
+      [
+        "Accounts",
+        data.alias_of ? null : h("a", { href: href(`/accounts?domain=${data.name}`) }, plural(data.account_count, "account")),
+      ],
       ["Alias of", data.alias_of],
       ["Added", time(data.created_at)],
       ["Verified", data.verified_at && time(data.verified_at)],
@@ -40,8 +54,12 @@ export async function domain({ parameters: { name }, signal }) {
     records(path, data, signal),
     keys(path, signal),
     spam(path, data, etag),
-    section("Delete this domain", { text: "Its aliases go with it. Accounts and alias domains have to be deleted first." },
-      button("Delete domain …", () => end(path, data), { kind: "danger-quiet" })));
+    section(
+      "Delete this domain",
+      { text: "Its aliases go with it. Accounts and alias domains have to be deleted first." },
+      button("Delete domain …", () => end(path, data), { kind: "danger-quiet" }),
+    ),
+  );
 }
 
 function stateButton(path, data, etag) {
@@ -49,10 +67,15 @@ function stateButton(path, data, etag) {
     await patch(path, { active }, tag);
     await reload();
   };
-  if (!data.active) return doing("Activate", async () => {
-    await set(true, etag);
-    toast(`${data.name} is active.`);
-  }, { kind: "primary" });
+  if (!data.active)
+    return doing(
+      "Activate",
+      async () => {
+        await set(true, etag);
+        toast(`${data.name} is active.`);
+      },
+      { kind: "primary" },
+    );
   return doing("Suspend", async () => {
     await set(false, etag);
     toast(`${data.name} is suspended: its mail is not accepted, nobody of it logs in.`, { undo: () => set(true) });
@@ -60,25 +83,53 @@ function stateButton(path, data, etag) {
 }
 
 function records(path, data, signal) {
-  const shown = fetched(() => get(`${path}/dns`, {}, signal), ({ records: all, mta_sts_policy: policy }) => {
-    const groups = Map.groupBy ? Map.groupBy(all, (record) => record.purpose) : grouped(all);
-    const wanting = all.filter((record) => record.required && record.state !== "ok").length;
-    const published = all.filter((record) => record.state === "ok").length;
-    return [
-      h("p", { class: "summary" }, wanting ? badge("bad", `${plural(wanting, "required record")} to publish`) : badge("ok", "All required records are published"),
-        h("span", { class: "muted tabular" }, `${published} of ${all.length} found`)),
-      [...groups].map(([purpose, list]) => group(purpose, list)),
-      h("details", {}, h("summary", {}, "MTA-STS policy"), h("pre", { tabindex: "0" }, policy)),
-      h("div", { class: "actions" }, copyButton(all.map(zoneLine).join("\n"), "all records as lines of a zone file"), h("span", { class: "muted small" }, "all records as lines of a zone file")),
-    ];
-  });
+  const shown = fetched(
+    () => get(`${path}/dns`, {}, signal),
+    ({ records: all, mta_sts_policy: policy }) => {
+      const groups = Map.groupBy ? Map.groupBy(all, (record) => record.purpose) : grouped(all);
+      const wanting = all.filter((record) => record.required && record.state !== "ok").length;
+      const published = all.filter((record) => record.state === "ok").length;
+      return [
+        h(
+          "p",
+          { class: "summary" },
+          wanting
+            ? badge("bad", `${plural(wanting, "required record")} to publish`)
+            : badge("ok", "All required records are published"),
+          h("span", { class: "muted tabular" }, `${published} of ${all.length} found`),
+        ),
+        [...groups].map(([purpose, list]) => group(purpose, list)),
+        h("details", {}, h("summary", {}, "MTA-STS policy"), h("pre", { tabindex: "0" }, policy)),
+        h(
+          "div",
+          { class: "actions" },
+          copyButton(all.map(zoneLine).join("\n"), "all records as lines of a zone file"),
+          h("span", { class: "muted small" }, "all records as lines of a zone file"),
+        ),
+      ];
+    },
+  );
   const actions = [doing("Check again", shown.refresh)];
-  if (!data.verified_at && !data.active) actions.unshift(doing("Verify ownership", async () => {
-    await put(`${path}/dns/verification`);
-    toast(`${data.name} is verified.`);
-    await reload();
-  }, { kind: "primary" }));
-  return section("DNS records", { text: "Publish these where the domain's DNS is managed. Changes can take as long as the time to live of what was there before.", actions }, shown);
+  if (!data.verified_at && !data.active)
+    actions.unshift(
+      doing(
+        "Verify ownership",
+        async () => {
+          await put(`${path}/dns/verification`);
+          toast(`${data.name} is verified.`);
+          await reload();
+        },
+        { kind: "primary" },
+      ),
+    );
+  return section(
+    "DNS records",
+    {
+      text: "Publish these where the domain's DNS is managed. Changes can take as long as the time to live of what was there before.",
+      actions,
+    },
+    shown,
+  );
 }
 
 function grouped(all) {
@@ -89,16 +140,36 @@ function grouped(all) {
 
 function group(purpose, list) {
   const [title, text] = PURPOSES[purpose] ?? [purpose, null];
-  return h("div", { class: "records" }, h("div", {}, h("h3", {}, title), text && h("p", { class: "muted small" }, text)), h("ul", {}, list.map(record)));
+  return h(
+    "div",
+    { class: "records" },
+    h("div", {}, h("h3", {}, title), text && h("p", { class: "muted small" }, text)),
+    h("ul", {}, list.map(record)),
+  );
 }
 
 function record(item) {
   const [kind, text] = (item.required ? NEEDED : STATES)[item.state];
   const optional = item.required ? null : h("span", { class: "muted small" }, "advised");
-  return h("li", { class: "record" },
-    h("div", { class: "record-head" }, h("span", { class: "type" }, item.type), h("code", { class: "record-name" }, item.name), optional, badge(kind, text)),
-    h("div", { class: "record-value" }, h("code", {}, item.value), copyButton(item.value, `the value of ${item.type} ${item.name}`)),
-    item.state === "differs" && h("p", { class: "found" }, "Found: ", h("code", {}, item.found.join(" · "))));
+  return h(
+    "li",
+    { class: "record" },
+    h(
+      "div",
+      { class: "record-head" },
+      h("span", { class: "type" }, item.type),
+      h("code", { class: "record-name" }, item.name),
+      optional,
+      badge(kind, text),
+    ),
+    h(
+      "div",
+      { class: "record-value" },
+      h("code", {}, item.value),
+      copyButton(item.value, `the value of ${item.type} ${item.name}`),
+    ),
+    item.state === "differs" && h("p", { class: "found" }, "Found: ", h("code", {}, item.found.join(" · "))),
+  );
 }
 
 function zoneLine({ name, type, value }) {
@@ -109,21 +180,46 @@ function zoneLine({ name, type, value }) {
 
 function keys(path, signal) {
   const place = `${path}/signing-keys`;
-  const shown = fetched(() => get(place, {}, signal), ({ items }, refresh) => items.length ? table("Signing keys", columns(place, refresh), items)
-    : empty("Mail of this domain is not signed", "Create a key, publish its record, then let it sign."));
+  const shown = fetched(
+    () => get(place, {}, signal),
+    ({ items }, refresh) =>
+      items.length
+        ? table("Signing keys", columns(place, refresh), items)
+        : empty("Mail of this domain is not signed", "Create a key, publish its record, then let it sign."),
+  );
   const add = async () => {
     if (await ask("Create a signing key", creating(place))) await reload();
   };
 
-  return section("Signing keys (DKIM)", { text: "By these, other hosts see that mail is the domain's.", actions: [button("Create key", add, { symbol: "plus" })] }, shown);
+  return section(
+    "Signing keys (DKIM)",
+    { text: "By these, other hosts see that mail is the domain's.", actions: [button("Create key", add, { symbol: "plus" })] },
+    shown,
+  );
 }
 
 function creating(place) {
   return {
     intro: "It signs only once you activate it: publish its record first.",
     fields: [
-      { name: "selector", label: "Selector", value: `s${new Date().getFullYear()}`, required: true, hint: "The name of the key in DNS.", autocapitalize: "none", spellcheck: "false" },
-      { name: "algorithm", label: "Algorithm", type: "select", options: [["rsa-sha256", "RSA, 2048 bits: every host verifies it"], ["ed25519-sha256", "Ed25519: short, not verified everywhere"]] },
+      {
+        name: "selector",
+        label: "Selector",
+        value: `s${new Date().getFullYear()}`,
+        required: true,
+        hint: "The name of the key in DNS.",
+        autocapitalize: "none",
+        spellcheck: "false",
+      },
+      {
+        name: "algorithm",
+        label: "Algorithm",
+        type: "select",
+        options: [
+          ["rsa-sha256", "RSA, 2048 bits: every host verifies it"],
+          ["ed25519-sha256", "Ed25519: short, not verified everywhere"],
+        ],
+      },
     ],
     label: "Create key",
     submit: (values) => post(place, values),
@@ -141,7 +237,12 @@ function columns(place, refresh) {
   };
   const act = (key) => {
     if (key.state === "active") return doing("Retire", change(key, "retired"), { kind: "small" });
-    return h("div", { class: "actions" }, doing("Activate", change(key, "active"), { kind: "small" }), doing("Delete", end(key), { kind: "small" }));
+    return h(
+      "div",
+      { class: "actions" },
+      doing("Activate", change(key, "active"), { kind: "small" }),
+      doing("Delete", end(key), { kind: "small" }),
+    );
   };
   return [
     { label: "Selector", main: true, cell: (key) => key.selector },
@@ -153,24 +254,50 @@ function columns(place, refresh) {
 }
 
 function spam(path, data, etag) {
-  return section("Spam", { text: "Scores from which messages are filed in Junk, and refused. 0 leaves it to how the service is configured." },
+  return section(
+    "Spam",
+    { text: "Scores from which messages are filed in Junk, and refused. 0 leaves it to how the service is configured." },
     form({
       fields: [
-        { name: "junk_score", label: "Junk from", type: "number", min: 0, max: 10000, step: "any", value: data.junk_score, required: true },
-        { name: "reject_score", label: "Refuse from", type: "number", min: 0, max: 10000, step: "any", value: data.reject_score, required: true },
+        {
+          name: "junk_score",
+          label: "Junk from",
+          type: "number",
+          min: 0,
+          max: 10000,
+          step: "any",
+          value: data.junk_score,
+          required: true,
+        },
+        {
+          name: "reject_score",
+          label: "Refuse from",
+          type: "number",
+          min: 0,
+          max: 10000,
+          step: "any",
+          value: data.reject_score,
+          required: true,
+        },
       ],
       submit: async (values) => {
         await patch(path, values, etag);
         toast("Saved.");
         await reload();
       },
-    }));
+    }),
+  );
 }
 
 async function end(path, data) {
   const done = await confirmByName(`Delete ${data.name}`, {
     name: data.name,
-    intro: h("p", {}, "Mail for this domain will be refused from then on. Its aliases and signing keys are deleted with it. ", h("strong", {}, "This cannot be undone.")),
+    intro: h(
+      "p",
+      {},
+      "Mail for this domain will be refused from then on. Its aliases and signing keys are deleted with it. ",
+      h("strong", {}, "This cannot be undone."),
+    ),
     label: "Delete domain",
     submit: () => remove(path),
   });

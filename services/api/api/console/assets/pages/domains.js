@@ -18,15 +18,23 @@ function adding(tenants) {
     intro: "The next page shows the DNS records to publish. Mail for the domain comes in once its MX record points here.",
     fields: [
       { name: "name", label: "Domain name", placeholder: "example.com", required: true, ...NAME },
-      ...(tenants.length > 1 ? [{ name: "tenant", label: "Tenant", type: "select", options: tenants.map(({ id, name }) => [String(id), name]) }] : []),
-      { name: "alias_of", label: "Alias of", hint: "Leave it empty unless every address of another domain is to work under this name too.", ...NAME },
+      ...(tenants.length > 1
+        ? [{ name: "tenant", label: "Tenant", type: "select", options: tenants.map(({ id, name }) => [String(id), name]) }]
+        : []),
+      {
+        name: "alias_of",
+        label: "Alias of",
+        hint: "Leave it empty unless every address of another domain is to work under this name too.",
+        ...NAME,
+      },
     ],
     label: "Add domain",
-    submit: ({ name, tenant, alias_of: original }) => post("/domains", {
-      name: name.trim(),
-      ...(tenant ? { tenant_id: Number(tenant) } : {}),
-      ...(original.trim() ? { alias_of: original.trim() } : {}),
-    }),
+    submit: ({ name, tenant, alias_of: original }) =>
+      post("/domains", {
+        name: name.trim(),
+        ...(tenant ? { tenant_id: Number(tenant) } : {}),
+        ...(original.trim() ? { alias_of: original.trim() } : {}),
+      }),
   };
 }
 
@@ -36,21 +44,41 @@ export function stateOf(domain) {
 }
 
 export async function domains({ signal }) {
-  const tenants = me().role === "operator" ? (await get("/tenants", { limit: MOST_TENANTS, fields: "id,name" }, signal)).items : [];
+  const tenants =
+    me().role === "operator" ? (await get("/tenants", { limit: MOST_TENANTS, fields: "id,name" }, signal)).items : [];
   const add = async () => {
     const made = await ask("Add a domain", adding(tenants));
     if (made) await go(`/domains/${made.name}`);
   };
 
   const columns = [
-    { label: "Domain", main: true, cell: (domain) => h("a", { class: "row-link", href: href(`/domains/${domain.name}`) }, domain.name) },
+    {
+      label: "Domain",
+      main: true,
+      cell: (domain) => h("a", { class: "row-link", href: href(`/domains/${domain.name}`) }, domain.name),
+    },
     { label: "State", cell: stateOf },
-    { label: "Accounts", number: true, cell: (domain) => domain.alias_of ? h("span", { class: "muted" }, `alias of ${domain.alias_of}`) : count(domain.account_count) },
-    ...(tenants.length > 1 ? [{ label: "Tenant", cell: (domain) => tenants.find(({ id }) => id === domain.tenant_id)?.name ?? "" }] : []),
+    {
+      label: "Accounts",
+      number: true,
+      cell: (domain) =>
+        domain.alias_of ? h("span", { class: "muted" }, `alias of ${domain.alias_of}`) : count(domain.account_count),
+    },
+    ...(tenants.length > 1
+      ? [{ label: "Tenant", cell: (domain) => tenants.find(({ id }) => id === domain.tenant_id)?.name ?? "" }]
+      : []),
     { label: "Added", cell: (domain) => time(domain.created_at) },
   ];
-  const first = () => empty("No domains yet", "Add one to give it accounts and receive its mail.", button("Add a domain", add, { kind: "primary", symbol: "plus" }));
-  return h("div", {},
+  const first = () =>
+    empty(
+      "No domains yet",
+      "Add one to give it accounts and receive its mail.",
+      button("Add a domain", add, { kind: "primary", symbol: "plus" }),
+    );
+  return h(
+    "div",
+    {},
     heading("Domains", { actions: [button("Add domain", add, { kind: "primary", symbol: "plus" })] }),
-    pages("Domains", columns, (cursor) => page("/domains", {}, cursor, signal), first));
+    pages("Domains", columns, (cursor) => page("/domains", {}, cursor, signal), first),
+  );
 }

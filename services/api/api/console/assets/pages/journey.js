@@ -25,16 +25,21 @@ const TOLD = {
 export async function trace({ parameters: { id }, signal }) {
   const found = await journeyOf(id, signal);
   const sender = found?.events.find((event) => event.sender !== null)?.sender;
-  return h("div", {},
+  return h(
+    "div",
+    {},
     heading(sender || "Message", { back: { href: href("/queue"), text: "Queue" } }),
-    found ? [
-      facts([
-        ["Size", found.size === null ? null : bytes(found.size)],
-        ["Message-ID", found.message_id && h("code", {}, found.message_id)],
-        ["Trace in the logs", h("code", {}, found.trace_id)],
-      ]),
-      section("What happened", {}, timeline(found.events)),
-    ] : empty("Nothing is known of this message", "It was never here, or what is known of it has been purged."));
+    found
+      ? [
+          facts([
+            ["Size", found.size === null ? null : bytes(found.size)],
+            ["Message-ID", found.message_id && h("code", {}, found.message_id)],
+            ["Trace in the logs", h("code", {}, found.trace_id)],
+          ]),
+          section("What happened", {}, timeline(found.events)),
+        ]
+      : empty("Nothing is known of this message", "It was never here, or what is known of it has been purged."),
+  );
 }
 
 // null where nothing is known.
@@ -51,15 +56,24 @@ export function timeline(events, next = []) {
 }
 
 export function step(kind, title, at, about, said) {
-  return h("li", { class: kind },
+  return h(
+    "li",
+    { class: kind },
     h("div", { class: "step-head" }, h("strong", {}, title), at && time(at)),
     about && h("p", { class: "muted small" }, about),
-    said && h("p", { class: "reply" }, h("code", {}, said)));
+    said && h("p", { class: "reply" }, h("code", {}, said)),
+  );
 }
 
 function happened(event) {
   const [kind, title] = TOLD[event.kind];
-  return step(kind, event.recipient ? [title, h("span", { class: "whom" }, event.recipient)] : title, event.at, about(event), event.kind === "received" ? null : event.detail ?? event.status);
+  return step(
+    kind,
+    event.recipient ? [title, h("span", { class: "whom" }, event.recipient)] : title,
+    event.at,
+    about(event),
+    event.kind === "received" ? null : (event.detail ?? event.status),
+  );
 }
 
 function about(event) {

@@ -23,7 +23,9 @@ const STATES = {
 export async function message({ parameters: { id }, signal }) {
   const found = await get(`/queue/${encodeURIComponent(id)}`, {}, signal);
   const journey = await journeyOf(found.trace_id, signal);
-  return h("div", {},
+  return h(
+    "div",
+    {},
     heading(sender(found), { back: { href: href("/queue"), text: "Queue" }, about: progress(found), actions: actions(found) }),
     facts([
       ["Queued", time(found.queued_at)],
@@ -33,14 +35,18 @@ export async function message({ parameters: { id }, signal }) {
       ["Trace in the logs", h("code", {}, found.trace_id)],
     ]),
     section("Recipients", {}, table("Recipients", COLUMNS, found.recipients)),
-    section("What happened", {}, timeline(journey?.events ?? [], toCome(found))));
+    section("What happened", {}, timeline(journey?.events ?? [], toCome(found))),
+  );
 }
 
 const COLUMNS = [
   { label: "Recipient", main: true, cell: (recipient) => recipient.address },
   { label: "State", cell: (recipient) => badge(...STATES[recipient.state]) },
   { label: "Attempts", number: true, cell: (recipient) => recipient.attempts.length },
-  { label: "Next", cell: (recipient) => recipient.state === "waiting" ? time(recipient.due_at) : h("span", { class: "muted" }, "–") },
+  {
+    label: "Next",
+    cell: (recipient) => (recipient.state === "waiting" ? time(recipient.due_at) : h("span", { class: "muted" }, "–")),
+  },
 ];
 
 function actions(found) {
@@ -73,7 +79,16 @@ function cancel(found, act) {
 // The next moment for those that are still open.
 function toCome(found) {
   const open = found.recipients.filter((recipient) => recipient.state === "waiting");
-  if (found.recipients.some((recipient) => recipient.state === "leased")) return [step("next", "On its way", null, "an attempt is running")];
-  if (open.length) return [step("next", found.recipients.some((recipient) => recipient.attempts.length) ? "Tried again" : "Tried", found.due_at, `until it is given up on ${moment(found.expires_at)}`)];
+  if (found.recipients.some((recipient) => recipient.state === "leased"))
+    return [step("next", "On its way", null, "an attempt is running")];
+  if (open.length)
+    return [
+      step(
+        "next",
+        found.recipients.some((recipient) => recipient.attempts.length) ? "Tried again" : "Tried",
+        found.due_at,
+        `until it is given up on ${moment(found.expires_at)}`,
+      ),
+    ];
   return [];
 }

@@ -7,28 +7,48 @@ import { mark } from "../parts/icons.js";
 
 export function signInPage({ notice, done }) {
   const card = h("div", { class: "card" });
-  const first = (values = {}) => form({
-    label: "Sign in",
-    fields: [
-      { name: "address", label: "Email address", type: "email", value: values.address, required: true, autocomplete: "username", autocapitalize: "none" },
-      { name: "password", label: "Password", type: "password", required: true, autocomplete: "current-password" },
-    ],
-    submit: async ({ address, password }) => {
-      try {
-        await signIn(address.trim(), password);
-        await done();
-      } catch (error) {
-        if (error.of?.("code")) return second(address.trim(), password);
-        if (error.status === 401) error.message = "This is not the right address or password.";
-        throw error;
-      }
-    },
-  });
+  const first = (values = {}) =>
+    form({
+      label: "Sign in",
+      fields: [
+        {
+          name: "address",
+          label: "Email address",
+          type: "email",
+          value: values.address,
+          required: true,
+          autocomplete: "username",
+          autocapitalize: "none",
+        },
+        { name: "password", label: "Password", type: "password", required: true, autocomplete: "current-password" },
+      ],
+      submit: async ({ address, password }) => {
+        try {
+          await signIn(address.trim(), password);
+          await done();
+        } catch (error) {
+          if (error.of?.("code")) return second(address.trim(), password);
+          if (error.status === 401) error.message = "This is not the right address or password.";
+          throw error;
+        }
+      },
+    });
   const second = (address, password) => {
     const again = form({
       label: "Sign in",
       intro: h("p", {}, "Enter the code that your authenticator app shows for ", h("strong", {}, address), "."),
-      fields: [{ name: "code", label: "One-time password", inputmode: "numeric", pattern: "[0-9]{6}", maxlength: 6, required: true, autocomplete: "one-time-code", class: "code-input" }],
+      fields: [
+        {
+          name: "code",
+          label: "One-time password",
+          inputmode: "numeric",
+          pattern: "[0-9]{6}",
+          maxlength: 6,
+          required: true,
+          autocomplete: "one-time-code",
+          class: "code-input",
+        },
+      ],
       cancel: () => {
         replace(card, first({ address }));
         card.querySelector("input").focus();
@@ -42,10 +62,16 @@ export function signInPage({ notice, done }) {
     card.querySelector("input").focus();
   };
   replace(card, first());
-  return h("main", { id: "content", class: "alone", tabindex: "-1" },
-    h("div", { class: "sign-in" },
+  return h(
+    "main",
+    { id: "content", class: "alone", tabindex: "-1" },
+    h(
+      "div",
+      { class: "sign-in" },
       h("div", { class: "sign-in-head" }, mark(), h("h1", {}, "Sign in to Mailstead")),
       notice && h("p", { class: "notice", role: "status" }, notice),
       card,
-      h("p", { class: "muted small" }, "App passwords are for mail programs. Here, use the password of the account.")));
+      h("p", { class: "muted small" }, "App passwords are for mail programs. Here, use the password of the account."),
+    ),
+  );
 }

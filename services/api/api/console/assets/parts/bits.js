@@ -11,17 +11,27 @@ export function badge(kind, text) {
 }
 
 export function heading(title, { back, actions = [], about } = {}) {
-  return h("header", { class: "page-head" },
+  return h(
+    "header",
+    { class: "page-head" },
     back && h("a", { class: "back", href: back.href }, icon("back"), back.text),
     h("div", { class: "page-title" }, h("h1", { tabindex: "-1" }, title), about),
-    actions.length ? h("div", { class: "actions" }, actions) : null);
+    actions.length ? h("div", { class: "actions" }, actions) : null,
+  );
 }
 
 export function section(title, { text, actions = [] }, ...children) {
-  return h("section", { class: "section" },
-    h("header", {}, h("div", {}, h("h2", {}, title), text && h("p", { class: "muted" }, text)),
-      actions.length ? h("div", { class: "actions" }, actions) : null),
-    children);
+  return h(
+    "section",
+    { class: "section" },
+    h(
+      "header",
+      {},
+      h("div", {}, h("h2", {}, title), text && h("p", { class: "muted" }, text)),
+      actions.length ? h("div", { class: "actions" }, actions) : null,
+    ),
+    children,
+  );
 }
 
 export function button(text, act, { kind = "", symbol } = {}) {
@@ -30,12 +40,18 @@ export function button(text, act, { kind = "", symbol } = {}) {
 
 // A button that waits for what it does, and says in a toast why it could not be done.
 export function doing(text, act, options) {
-  const element = button(text, async () => {
-    element.disabled = true;
-    await act().catch((error) => toast(error.message)).finally(() => {
-      element.disabled = false;
-    });
-  }, options);
+  const element = button(
+    text,
+    async () => {
+      element.disabled = true;
+      await act()
+        .catch((error) => toast(error.message))
+        .finally(() => {
+          element.disabled = false;
+        });
+    },
+    options,
+  );
   return element;
 }
 
@@ -68,18 +84,31 @@ export function usage(used, quota, { wide = false } = {}) {
   if (!quota) return h("span", { class: "usage" }, h("span", { class: "tabular" }, bytes(used)));
   const share = used / quota;
   const kind = share >= 1 ? "bad" : share >= 0.9 ? "warn" : "ok";
-  return h("span", { class: wide ? "usage wide" : "usage" },
-    svg("svg", { class: `meter ${kind}`, viewBox: "0 0 100 6", preserveAspectRatio: "none", role: "img", "aria-label": `${Math.round(share * 100)}% of the quota used` },
-      svg("rect", { width: Math.min(share, 1) * 100, height: 6 })),
-    h("span", { class: "tabular" }, `${bytes(used)} of ${bytes(quota)}`));
+  return h(
+    "span",
+    { class: wide ? "usage wide" : "usage" },
+    svg(
+      "svg",
+      {
+        class: `meter ${kind}`,
+        viewBox: "0 0 100 6",
+        preserveAspectRatio: "none",
+        role: "img",
+        "aria-label": `${Math.round(share * 100)}% of the quota used`,
+      },
+      svg("rect", { width: Math.min(share, 1) * 100, height: 6 }),
+    ),
+    h("span", { class: "tabular" }, `${bytes(used)} of ${bytes(quota)}`),
+  );
 }
 
 // [[term, description]]; a description of null is left out.
 export function facts(pairs) {
-  return h("dl", { class: "facts" }, pairs.filter(([, value]) => value !== null && value !== undefined)
-    .map(([term, value]) => h("div", {}, h("dt", {}, term), h("dd", {}, value))));
-}
-
-export function code(text) {
-  return h("code", {}, text);
+  return h(
+    "dl",
+    { class: "facts" },
+    pairs
+      .filter(([, value]) => value !== null && value !== undefined)
+      .map(([term, value]) => h("div", {}, h("dt", {}, term), h("dd", {}, value))),
+  );
 }

@@ -15,8 +15,16 @@ export function dialog(title, content, { wide = false } = {}) {
       element.close();
     };
     element.append(
-      h("header", {}, h("h2", { id }, title),
-        h("button", { type: "button", class: "quiet icon-only", "aria-label": "Close", on: { click: () => close() } }, icon("close"))),
+      h(
+        "header",
+        {},
+        h("h2", { id }, title),
+        h(
+          "button",
+          { type: "button", class: "quiet icon-only", "aria-label": "Close", on: { click: () => close() } },
+          icon("close"),
+        ),
+      ),
       content(close),
     );
     element.addEventListener("close", () => {
@@ -31,11 +39,19 @@ export function dialog(title, content, { wide = false } = {}) {
 
 // A form in a dialog; resolves to what `submit(values)` returned, undefined when it was cancelled.
 export function ask(title, { intro, fields, label, danger, wide, submit }) {
-  return dialog(title, (close) => form({
-    intro, fields, label, danger,
-    cancel: () => close(),
-    submit: async (values) => close((await submit(values)) ?? true),
-  }), { wide });
+  return dialog(
+    title,
+    (close) =>
+      form({
+        intro,
+        fields,
+        label,
+        danger,
+        cancel: () => close(),
+        submit: async (values) => close((await submit(values)) ?? true),
+      }),
+    { wide },
+  );
 }
 
 // What cannot be undone is done by who types its name.

@@ -33,17 +33,42 @@ export function flow(hours) {
   ]);
   const columns = hours.map((one, number) => {
     const x = LEFT + step * number + step * 0.14;
-    return svg("g", {}, svg("title", {}, told(one)),
+    return svg(
+      "g",
+      {},
+      svg("title", {}, told(one)),
       svg("rect", { class: "catch", x: LEFT + step * number, y: TOP, width: step, height: ground - TOP }),
       block("s1", x, ground, bar, tall(one.filed_count)),
       stack(one, x + bar + step * 0.06, ground, bar, tall),
-      (hours.length - 1 - number) % every === 0 && label(hour(one.start), number === hours.length - 1 ? [width, "end"] : [LEFT + step * (number + 0.5), "middle"]));
+      (hours.length - 1 - number) % every === 0 &&
+        label(hour(one.start), number === hours.length - 1 ? [width, "end"] : [LEFT + step * (number + 0.5), "middle"]),
+    );
   });
-  return h("figure", {},
-    h("div", { class: "legend" }, SERIES.map(([key, label, kind]) => h("span", { class: kind }, label, h("b", { class: "tabular" }, count(hours.reduce((sum, one) => sum + one[key], 0)))))),
+  return h(
+    "figure",
+    {},
+    h(
+      "div",
+      { class: "legend" },
+      SERIES.map(([key, label, kind]) =>
+        h("span", { class: kind }, label, h("b", { class: "tabular" }, count(hours.reduce((sum, one) => sum + one[key], 0)))),
+      ),
+    ),
     svg("svg", { class: "flow", viewBox: `0 0 ${width} ${HEIGHT}`, role: "img", "aria-label": summary(hours) }, lines, columns),
-    h("details", {}, h("summary", {}, "The same as a table"),
-      table("Mail by the hour", [{ label: "Hour", main: true, cell: (one) => hour(one.start) }, ...SERIES.map(([key, label]) => ({ label, number: true, cell: (one) => count(one[key]) }))], hours)));
+    h(
+      "details",
+      {},
+      h("summary", {}, "The same as a table"),
+      table(
+        "Mail by the hour",
+        [
+          { label: "Hour", main: true, cell: (one) => hour(one.start) },
+          ...SERIES.map(([key, label]) => ({ label, number: true, cell: (one) => count(one[key]) })),
+        ],
+        hours,
+      ),
+    ),
+  );
 }
 
 function label(text, [x, anchor]) {

@@ -5,7 +5,7 @@ import { h, replace, uniqueId } from "../dom.js";
 
 // `fields`: [{ name, label, type, hint, value, options, … }]; further keys are attributes. `submit(values)` may raise Problem.
 // Checkboxes give booleans, numbers numbers, all else strings.
-export function form({ intro, fields, label = "Save", danger = false, submit, cancel, resets = false }) {
+export function form({ intro, fields, label = "Save", danger = false, submit, cancel }) {
   const controls = new Map();
   const rows = fields.map((field) => {
     const made = fieldRow(field);
@@ -14,11 +14,19 @@ export function form({ intro, fields, label = "Save", danger = false, submit, ca
   });
   const alert = h("div", { class: "form-alert", role: "alert" });
   const button = h("button", { type: "submit", class: danger ? "button danger" : "button primary" }, label);
-  const element = h("form", { novalidate: true, class: "form" },
+  const element = h(
+    "form",
+    { novalidate: true, class: "form" },
     intro && h("div", { class: "intro" }, intro),
     rows,
     alert,
-    h("div", { class: "form-actions" }, button, cancel && h("button", { type: "button", class: "button", on: { click: cancel } }, "Cancel")));
+    h(
+      "div",
+      { class: "form-actions" },
+      button,
+      cancel && h("button", { type: "button", class: "button", on: { click: cancel } }, "Cancel"),
+    ),
+  );
 
   const names = [...controls.values()].filter(({ mustBe }) => mustBe);
   const allow = () => {
@@ -37,7 +45,6 @@ export function form({ intro, fields, label = "Save", danger = false, submit, ca
     button.setAttribute("aria-busy", "true");
     try {
       await submit(Object.fromEntries([...controls].map(([name, made]) => [name, made.value()])));
-      if (resets) element.reset();
     } catch (error) {
       explainAll(error, controls, alert);
     } finally {
@@ -45,12 +52,13 @@ export function form({ intro, fields, label = "Save", danger = false, submit, ca
       button.removeAttribute("aria-busy");
     }
   });
-  element.controls = controls;
   return element;
 }
 
 function complete(controls) {
-  const missing = [...controls.values()].filter(({ control }) => !control.disabled && !control.closest("[hidden]") && !control.checkValidity());
+  const missing = [...controls.values()].filter(
+    ({ control }) => !control.disabled && !control.closest("[hidden]") && !control.checkValidity(),
+  );
   for (const { control, explain } of missing) explain(control.validationMessage);
   missing[0]?.control.focus();
   return missing.length === 0;
@@ -60,8 +68,11 @@ function explainAll(error, controls, alert) {
   if (!(error instanceof Problem)) throw error;
   const blamed = [...controls].filter(([name]) => error.of(name));
   for (const [name, { explain }] of blamed) explain(error.of(name));
-  const rest = error.errors.filter((fault) => !blamed.some(([name]) => fault.field === name || fault.field.startsWith(`${name}.`)));
-  if (!blamed.length || rest.length) replace(alert, h("p", {}, rest.length ? rest.map((fault) => fault.detail).join(" ") : error.message));
+  const rest = error.errors.filter(
+    (fault) => !blamed.some(([name]) => fault.field === name || fault.field.startsWith(`${name}.`)),
+  );
+  if (!blamed.length || rest.length)
+    replace(alert, h("p", {}, rest.length ? rest.map((fault) => fault.detail).join(" ") : error.message));
   blamed[0]?.[1].control.focus();
 }
 
@@ -82,9 +93,17 @@ function fieldRow({ name, label, type = "text", hint, value, options, after, mus
   };
   const labelled = h("label", { for: id }, label);
   const hinted = hint && h("p", { class: mustBe ? "hint confirm-name" : "hint", id: hintId }, hint);
-  const row = type === "checkbox"
-    ? h("div", { class: "field check" }, control, h("div", {}, labelled, hinted, fault))
-    : h("div", { class: "field" }, labelled, hinted, after ? h("div", { class: "joined" }, control, after(control)) : control, fault);
+  const row =
+    type === "checkbox"
+      ? h("div", { class: "field check" }, control, h("div", {}, labelled, hinted, fault))
+      : h(
+          "div",
+          { class: "field" },
+          labelled,
+          hinted,
+          after ? h("div", { class: "joined" }, control, after(control)) : control,
+          fault,
+        );
   const read = () => {
     if (type === "checkbox") return control.checked;
     if (type === "number") return control.value === "" ? null : Number(control.value);

@@ -5,7 +5,8 @@ import { svg } from "../dom.js";
 const PATHS = {
   overview: "M3 11.5 10 4l7 7.5M5 9.5V16h10V9.5",
   domains: "M10 3a7 7 0 1 0 0 14 7 7 0 0 0 0-14ZM3 10h14M10 3c2.5 2.2 2.5 11.8 0 14M10 3c-2.5 2.2-2.5 11.8 0 14",
-  accounts: "M7.5 9.5a3 3 0 1 0 0-6 3 3 0 0 0 0 6ZM2 16.5c0-3 2.5-4.5 5.5-4.5s5.5 1.500 5.500 4.500M13 4a3 3 0 0 1 0 5.500M15 12.300c2 .6 3 2 3 4.200",
+  accounts:
+    "M7.5 9.5a3 3 0 1 0 0-6 3 3 0 0 0 0 6ZM2 16.5c0-3 2.5-4.5 5.5-4.5s5.5 1.500 5.500 4.500M13 4a3 3 0 0 1 0 5.500M15 12.300c2 .6 3 2 3 4.200",
   aliases: "M4 7h11m0 0-3-3M15 7l-3 3M16 13.500H5m0 0 3-3M5 13.500l3 3",
   queue: "M3 5h14M3 10h14M3 15h8M15 13v4m0 0-1.800-1.800M15 17l1.800-1.800",
   audit: "M5 3h7l3 3v11H5ZM8 9h4.500M8 12.500h4.500",
@@ -26,12 +27,18 @@ const PATHS = {
 };
 
 export function icon(name) {
-  return svg("svg", { class: "icon", viewBox: "0 0 20 20", "aria-hidden": "true", focusable: "false" },
-    svg("path", { d: PATHS[name] }));
+  return svg(
+    "svg",
+    { class: "icon", viewBox: "0 0 20 20", "aria-hidden": "true", focusable: "false" },
+    svg("path", { d: PATHS[name] }),
+  );
 }
 
 export function mark() {
-  return svg("svg", { class: "mark", viewBox: "0 0 32 32", "aria-hidden": "true", focusable: "false" },
+  return svg(
+    "svg",
+    { class: "mark", viewBox: "0 0 32 32", "aria-hidden": "true", focusable: "false" },
     svg("rect", { width: 32, height: 32, rx: 7 }),
-    svg("path", { d: "M7 14.5 16 8l9 6.5V24H7zM7 15l9 5.500 9-5.500" }));
+    svg("path", { d: "M7 14.5 16 8l9 6.5V24H7zM7 15l9 5.500 9-5.500" }),
+  );
 }

@@ -13,8 +13,12 @@ export function qrCode(text, label) {
   const modules = encode(new TextEncoder().encode(text));
   const side = modules.length + 2 * QUIET;
   const dark = modules.flatMap((row, y) => row.flatMap((on, x) => (on ? [`M${x + QUIET} ${y + QUIET}h1v1h-1z`] : [])));
-  return svg("svg", { class: "qr", viewBox: `0 0 ${side} ${side}`, role: "img", "aria-label": label, "shape-rendering": "crispEdges" },
-    svg("rect", { width: side, height: side, fill: "#fff" }), svg("path", { d: dark.join(""), fill: "#000" }));
+  return svg(
+    "svg",
+    { class: "qr", viewBox: `0 0 ${side} ${side}`, role: "img", "aria-label": label, "shape-rendering": "crispEdges" },
+    svg("rect", { width: side, height: side, fill: "#fff" }),
+    svg("path", { d: dark.join(""), fill: "#000" }),
+  );
 }
 
 // Rows of booleans: whether a module is dark. Raises RangeError for a text that is too long.
@@ -60,7 +64,9 @@ function padded(octets, version) {
   for (const octet of octets) put(octet, 8);
   put(0, Math.min(4, room(version) * 8 - bits.length));
   put(0, -bits.length & 7);
-  const words = Array.from({ length: bits.length / 8 }, (_, index) => bits.slice(index * 8, index * 8 + 8).reduce((sum, bit) => sum * 2 + bit, 0));
+  const words = Array.from({ length: bits.length / 8 }, (_, index) =>
+    bits.slice(index * 8, index * 8 + 8).reduce((sum, bit) => sum * 2 + bit, 0),
+  );
   for (let pad = 0xec; words.length < room(version); pad ^= 0xec ^ 0x11) words.push(pad);
   return words;
 }
@@ -77,8 +83,10 @@ function interleaved(version, words) {
     return words.slice(at - length, at);
   });
   const correction = data.map((block) => remainder(block, CORRECTION[version - 1]));
-  const woven = (blocks) => Array.from({ length: Math.max(...blocks.map((block) => block.length)) }, (_, index) =>
-    blocks.filter((block) => index < block.length).map((block) => block[index])).flat();
+  const woven = (blocks) =>
+    Array.from({ length: Math.max(...blocks.map((block) => block.length)) }, (_, index) =>
+      blocks.filter((block) => index < block.length).map((block) => block[index]),
+    ).flat();
   return [...woven(data), ...woven(correction)];
 }
 
@@ -135,7 +143,12 @@ function frame(version) {
     set(6, index, index % 2 === 0);
     set(index, 6, index % 2 === 0);
   }
-  for (const [x, y] of [[3, 3], [side - 4, 3], [3, side - 4]]) rings(x, y, 4, [2, 4]);
+  for (const [x, y] of [
+    [3, 3],
+    [side - 4, 3],
+    [3, side - 4],
+  ])
+    rings(x, y, 4, [2, 4]);
   const places = centres(version);
   for (const x of places)
     for (const y of places) {

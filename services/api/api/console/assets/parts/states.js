@@ -19,8 +19,12 @@ export function failed(error, again) {
     "div",
     { class: "failed", role: "alert" },
     icon("alert"),
-    h("div", {}, h("p", {}, known ? error.message : "This page has met an error of its own."),
-      again && h("button", { type: "button", class: "button", on: { click: again } }, "Try again")),
+    h(
+      "div",
+      {},
+      h("p", {}, known ? error.message : "This page has met an error of its own."),
+      again && h("button", { type: "button", class: "button", on: { click: again } }, "Try again"),
+    ),
   );
 }
 

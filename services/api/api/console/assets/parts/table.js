@@ -5,13 +5,21 @@ import { failed, loading } from "./states.js";
 
 // `columns`: [{ label, cell: (item) => child, number, main }]. Roles are given in words, since cards are no tables to a browser.
 export function table(caption, columns, items) {
-  const head = columns.map((column) => h("th", { role: "columnheader", scope: "col", class: classOf(column) },
-    column.hidden ? h("span", { class: "hidden" }, column.label) : column.label));
+  const head = columns.map((column) =>
+    h(
+      "th",
+      { role: "columnheader", scope: "col", class: classOf(column) },
+      column.hidden ? h("span", { class: "hidden" }, column.label) : column.label,
+    ),
+  );
   const rows = items.map((item) => rowOf(columns, item));
-  return h("table", { role: "table" },
+  return h(
+    "table",
+    { role: "table" },
     h("caption", { class: "hidden" }, caption),
     h("thead", { role: "rowgroup" }, h("tr", { role: "row" }, head)),
-    h("tbody", { role: "rowgroup" }, rows));
+    h("tbody", { role: "rowgroup" }, rows),
+  );
 }
 
 // `fetch(cursor)` gives { items, next_cursor }. `element.refresh()` begins again at the first page.
@@ -54,8 +62,17 @@ export function pages(caption, columns, fetch, whenEmpty) {
 }
 
 function rowOf(columns, item) {
-  return h("tr", { role: "row" }, columns.map((column) =>
-    h("td", { role: "cell", class: classOf(column), "data-label": column.hidden || column.main ? null : column.label }, column.cell(item))));
+  return h(
+    "tr",
+    { role: "row" },
+    columns.map((column) =>
+      h(
+        "td",
+        { role: "cell", class: classOf(column), "data-label": column.hidden || column.main ? null : column.label },
+        column.cell(item),
+      ),
+    ),
+  );
 }
 
 function classOf({ number, main, wide }) {

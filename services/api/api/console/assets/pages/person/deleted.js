@@ -10,11 +10,20 @@ import { pages } from "../../parts/table.js";
 import { toast } from "../../parts/toast.js";
 
 const HOUR = 60 * 60 * 1000; // milliseconds
-const PERIODS = [["1", "hour"], ["24", "day"], ["168", "week"], ["720", "30 days"]];
+const PERIODS = [
+  ["1", "hour"],
+  ["24", "day"],
+  ["168", "week"],
+  ["720", "30 days"],
+];
 
 export function deleted({ path, own, signal }) {
-  const list = pages("Deleted messages", columns(path, () => list.refresh()), (cursor) => page(`${path}/deleted-messages`, {}, cursor, signal),
-    () => empty("Nothing to restore", "What is deleted for good from a mailbox shows here for a while."));
+  const list = pages(
+    "Deleted messages",
+    columns(path, () => list.refresh()),
+    (cursor) => page(`${path}/deleted-messages`, {}, cursor, signal),
+    () => empty("Nothing to restore", "What is deleted for good from a mailbox shows here for a while."),
+  );
   const restoreAll = async () => {
     const found = await ask("Restore what was deleted", {
       fields: [{ name: "hours", label: "In the last", type: "select", options: PERIODS }],
@@ -26,15 +35,23 @@ export function deleted({ path, own, signal }) {
     toast(`${plural(found.count, "message")} restored.`);
     await list.refresh();
   };
-  return section("Deleted messages", {
-    text: own ? "They can be restored until they are removed for good." : "Looking at the mail of somebody else is noted in the audit log.",
-    actions: [button("Restore all …", restoreAll)],
-  }, list);
+  return section(
+    "Deleted messages",
+    {
+      text: own
+        ? "They can be restored until they are removed for good."
+        : "Looking at the mail of somebody else is noted in the audit log.",
+      actions: [button("Restore all …", restoreAll)],
+    },
+    list,
+  );
 }
 
 function columns(path, refresh) {
   const restore = (message) => async () => {
-    const { count, messages } = await post(`${path}/restorations`, { messages: [{ mailbox_id: message.mailbox_id, uid: message.uid }] });
+    const { count, messages } = await post(`${path}/restorations`, {
+      messages: [{ mailbox_id: message.mailbox_id, uid: message.uid }],
+    });
     toast(count ? `Restored to ${messages[0].mailbox}.` : "It was there no more.");
     await refresh();
   };

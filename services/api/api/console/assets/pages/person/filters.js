@@ -13,20 +13,49 @@ const EXAMPLE = 'require ["fileinto"];\n\nif header :contains "list-id" "news" {
 
 export function filters({ path, signal }) {
   const place = `${path}/sieve-scripts`;
-  const shown = fetched(() => get(place, {}, signal), ({ items }, refresh) => items.length
-    ? table("Scripts", columns(place, refresh), items)
-    : empty("No filters", "Mail goes to the inbox. A script sorts it as it arrives."));
+  const shown = fetched(
+    () => get(place, {}, signal),
+    ({ items }, refresh) =>
+      items.length
+        ? table("Scripts", columns(place, refresh), items)
+        : empty("No filters", "Mail goes to the inbox. A script sorts it as it arrives."),
+  );
   const add = () => edit(place, { name: "", text: EXAMPLE, active: true }, shown.refresh);
-  return section("Scripts", { text: "They are in Sieve. One of them runs on mail as it arrives.", actions: [button("Write a script", add, { symbol: "plus" })] }, shown);
+  return section(
+    "Scripts",
+    {
+      text: "They are in Sieve. One of them runs on mail as it arrives.",
+      actions: [button("Write a script", add, { symbol: "plus" })],
+    },
+    shown,
+  );
 }
 
 async function edit(place, script, refresh) {
   const saved = await ask(script.name || "A new script", {
     wide: true,
     fields: [
-      ...(script.name ? [] : [{ name: "name", label: "Name", required: true, value: "main", autocomplete: "off", spellcheck: "false" }]),
-      { name: "text", label: "Script", type: "textarea", rows: 16, value: script.text, required: true, class: "script", spellcheck: "false", autocapitalize: "none" },
-      { name: "active", label: "Run it on mail that arrives", type: "checkbox", value: script.active, hint: "Only one script runs: another one then does not." },
+      ...(script.name
+        ? []
+        : [{ name: "name", label: "Name", required: true, value: "main", autocomplete: "off", spellcheck: "false" }]),
+      {
+        name: "text",
+        label: "Script",
+        type: "textarea",
+        rows: 16,
+        value: script.text,
+        required: true,
+        class: "script",
+        spellcheck: "false",
+        autocapitalize: "none",
+      },
+      {
+        name: "active",
+        label: "Run it on mail that arrives",
+        type: "checkbox",
+        value: script.active,
+        hint: "Only one script runs: another one then does not.",
+      },
     ],
     submit: ({ name = script.name, text, active }) => put(`${place}/${encodeURIComponent(name.trim())}`, { text, active }),
   });
@@ -42,16 +71,28 @@ function columns(place, refresh) {
     const { text } = await get(at(script));
     await remove(at(script));
     await refresh();
-    toast(`${script.name} is deleted.`, { undo: async () => {
-      await put(at(script), { text });
-      await refresh();
-    } });
+    toast(`${script.name} is deleted.`, {
+      undo: async () => {
+        await put(at(script), { text });
+        await refresh();
+      },
+    });
   };
   return [
     { label: "Name", main: true, cell: (script) => script.name },
-    { label: "State", cell: (script) => script.active ? badge("ok", "Runs") : badge("idle", "Off") },
+    { label: "State", cell: (script) => (script.active ? badge("ok", "Runs") : badge("idle", "Off")) },
     { label: "Size", number: true, cell: (script) => bytes(script.octets) },
     { label: "Changed", cell: (script) => time(script.changed_at) },
-    { label: "Actions", hidden: true, cell: (script) => h("div", { class: "actions" }, doing("Edit", open(script), { kind: "small" }), script.active ? null : doing("Delete", discard(script), { kind: "small" })) },
+    {
+      label: "Actions",
+      hidden: true,
+      cell: (script) =>
+        h(
+          "div",
+          { class: "actions" },
+          doing("Edit", open(script), { kind: "small" }),
+          script.active ? null : doing("Delete", discard(script), { kind: "small" }),
+        ),
+    },
   ];
 }

@@ -10,21 +10,49 @@ import { toast } from "../../parts/toast.js";
 
 export function oneTimePasswords(path, own, signal) {
   const place = `${path}/totp`;
-  const shown = fetched(() => get(place, {}, signal), ({ enabled }, refresh) => {
-    const change = enabled ? button("Switch off …", () => switchOff(place, refresh)) : own && button("Set up …", () => setUp(place, refresh), { kind: "primary" });
-    return h("div", { class: "line" }, enabled ? badge("ok", "On") : badge("idle", "Off"), change);
-  });
-  return section("One-time passwords", { text: "A code from an authenticator app, besides the password, to sign in to this console." }, shown);
+  const shown = fetched(
+    () => get(place, {}, signal),
+    ({ enabled }, refresh) => {
+      const change = enabled
+        ? button("Switch off …", () => switchOff(place, refresh))
+        : own && button("Set up …", () => setUp(place, refresh), { kind: "primary" });
+      return h("div", { class: "line" }, enabled ? badge("ok", "On") : badge("idle", "Off"), change);
+    },
+  );
+  return section(
+    "One-time passwords",
+    { text: "A code from an authenticator app, besides the password, to sign in to this console." },
+    shown,
+  );
 }
 
 async function setUp(place, refresh) {
   const { secret, uri } = await put(place);
   const done = await ask("Set up one-time passwords", {
-    intro: h("div", { class: "totp" },
+    intro: h(
+      "div",
+      { class: "totp" },
       h("p", {}, "Scan this with an authenticator app, then enter the code that it shows."),
       qrCode(uri, "Secret of the one-time passwords"),
-      h("details", {}, h("summary", {}, "Or type the secret"), h("p", { class: "secret" }, h("code", {}, secret.match(/.{1,4}/g).join(" ")), copyButton(secret, "the secret")))),
-    fields: [{ name: "code", label: "Code", inputmode: "numeric", pattern: "[0-9]{6}", maxlength: 6, required: true, autocomplete: "one-time-code", class: "code-input" }],
+      h(
+        "details",
+        {},
+        h("summary", {}, "Or type the secret"),
+        h("p", { class: "secret" }, h("code", {}, secret.match(/.{1,4}/g).join(" ")), copyButton(secret, "the secret")),
+      ),
+    ),
+    fields: [
+      {
+        name: "code",
+        label: "Code",
+        inputmode: "numeric",
+        pattern: "[0-9]{6}",
+        maxlength: 6,
+        required: true,
+        autocomplete: "one-time-code",
+        class: "code-input",
+      },
+    ],
     label: "Switch on",
     submit: ({ code }) => put(`${place}/confirmation`, { code }),
   });
@@ -34,7 +62,13 @@ async function setUp(place, refresh) {
 }
 
 async function switchOff(place, refresh) {
-  const done = await ask("Switch off one-time passwords?", { intro: "The password alone will then do to sign in.", fields: [], label: "Switch off", danger: true, submit: () => remove(place) });
+  const done = await ask("Switch off one-time passwords?", {
+    intro: "The password alone will then do to sign in.",
+    fields: [],
+    label: "Switch off",
+    danger: true,
+    submit: () => remove(place),
+  });
   if (!done) return;
   toast("One-time passwords are off.");
   await refresh();

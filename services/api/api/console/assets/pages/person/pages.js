@@ -29,8 +29,13 @@ export function ownPages(owner) {
     page: async ({ signal }) => {
       const path = `/accounts/${me().account_id}`;
       const account = await get(path, {}, signal);
-      return h("div", {}, heading(owner ? title : "My account", { about: h("span", { class: "muted" }, account.address) }),
-        owner ? null : tabs("/me", name), await parts({ path, account, own: true, signal }));
+      return h(
+        "div",
+        {},
+        heading(owner ? title : "My account", { about: h("span", { class: "muted" }, account.address) }),
+        owner ? null : tabs("/me", name),
+        await parts({ path, account, own: true, signal }),
+      );
     },
   }));
 }
@@ -42,12 +47,26 @@ export const OTHERS = PARTS.slice(1).map(({ name, title, parts }) => ({
   page: async ({ parameters: { id }, signal }) => {
     const path = `/accounts/${encodeURIComponent(id)}`;
     const account = await get(path, {}, signal);
-    return h("div", {}, heading(account.address, { back: { href: href("/accounts"), text: "Accounts" } }),
-      tabs(path, name, "Administration"), await parts({ path, account, own: false, signal }));
+    return h(
+      "div",
+      {},
+      heading(account.address, { back: { href: href("/accounts"), text: "Accounts" } }),
+      tabs(path, name, "Administration"),
+      await parts({ path, account, own: false, signal }),
+    );
   },
 }));
 
 export function tabs(root, current, first = "Summary") {
-  return h("nav", { class: "tabs", "aria-label": "Of this account" }, PARTS.map(({ name, title }) =>
-    h("a", { href: href(name ? `${root}/${name}` : root), "aria-current": name === current ? "page" : null }, name ? title : first)));
+  return h(
+    "nav",
+    { class: "tabs", "aria-label": "Of this account" },
+    PARTS.map(({ name, title }) =>
+      h(
+        "a",
+        { href: href(name ? `${root}/${name}` : root), "aria-current": name === current ? "page" : null },
+        name ? title : first,
+      ),
+    ),
+  );
 }

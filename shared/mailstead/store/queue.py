@@ -10,6 +10,8 @@ from datetime import datetime, timedelta
 from enum import Enum
 from uuid import UUID
 
+import asyncpg
+
 from mailstead.events import Event
 from mailstead.model.bounce import BounceClass
 from mailstead.model.failure import Failure, Refused
@@ -70,27 +72,35 @@ WHERE r.queue_id = $1 AND r.number = held.number AND r.fence = held.fence AND r.
 _STAYS = "CASE r.asked WHEN 'hold' THEN 'held' WHEN 'cancel' THEN 'cancelled' ELSE 'waiting' END"
 _STILL_ASKED = "CASE r.asked WHEN 'return' THEN 'return' END"
 
+# All of it or nothing: where one of the leases is no longer ours, no row is touched.
 _SETTLE = f"""
-UPDATE queue_recipients r
-SET state = CASE WHEN o.state = 'waiting' THEN {_STAYS} ELSE o.state END, leased_by = NULL,
-    asked = CASE WHEN o.state = 'waiting' THEN {_STILL_ASKED} END,
-    due_at = CASE WHEN r.asked = 'return' THEN now() ELSE coalesce(o.due_at, r.due_at) END,
-    attempts = r.attempts + o.tried, status = o.status,
-    reply = o.reply, delay_notified = r.delay_notified OR o.delay_notified,
-    settled_at = CASE WHEN o.state = 'waiting' AND r.asked IS DISTINCT FROM 'cancel' THEN NULL ELSE now() END
-FROM unnest($2::int[], $3::bigint[], $4::text[], $5::timestamptz[], $6::text[], $7::text[], $8::bool[],
-            $9::int[]) AS o(number, fence, state, due_at, status, reply, delay_notified, tried)
-WHERE r.queue_id = $1 AND r.number = o.number AND r.fence = o.fence AND r.state = 'leased'
-RETURNING r.number, r.attempts
+WITH outcome AS (
+    SELECT * FROM unnest($2::int[], $3::bigint[], $4::text[], $5::timestamptz[], $6::text[], $7::text[], $8::bool[], $9::int[],
+                         $10::text[], $11::text[])
+        AS o(number, fence, state, due_at, status, reply, delay_notified, tried, outcome, bounce_class)
+), held AS MATERIALIZED (
+    SELECT r.number FROM queue_recipients r JOIN outcome o USING (number)
+    WHERE r.queue_id = $1 AND r.fence = o.fence AND r.state = 'leased' FOR UPDATE OF r
+), settled AS (
+    UPDATE queue_recipients r
+    SET state = CASE WHEN o.state = 'waiting' THEN {_STAYS} ELSE o.state END, leased_by = NULL,
+        asked = CASE WHEN o.state = 'waiting' THEN {_STILL_ASKED} END,
+        due_at = CASE WHEN r.asked = 'return' THEN now() ELSE coalesce(o.due_at, r.due_at) END,
+        attempts = r.attempts + o.tried, status = o.status,
+        reply = o.reply, delay_notified = r.delay_notified OR o.delay_notified,
+        settled_at = CASE WHEN o.state = 'waiting' AND r.asked IS DISTINCT FROM 'cancel' THEN NULL ELSE now() END
+    FROM outcome o
+    WHERE r.queue_id = $1 AND r.number = o.number AND r.fence = o.fence AND r.state = 'leased'
+          AND (SELECT count(*) FROM held) = cardinality($2)
+    RETURNING r.number, r.attempts
+), noted AS (
+    INSERT INTO queue_attempts (queue_id, number, attempt, started_at, duration, outcome, host, address, tls, status, reply,
+                                bounce_class)
+    SELECT $1, number, attempts, $12, $13, outcome, $14, $15, $16, status, reply, bounce_class
+    FROM settled JOIN outcome USING (number) WHERE tried = 1
+)
+SELECT count(*) AS settled FROM settled
 """  # noqa: S608 - constants only
-
-_ATTEMPT = """
-INSERT INTO queue_attempts (queue_id, number, attempt, started_at, duration, outcome, host, address, tls, status, reply,
-                            bounce_class)
-SELECT $1, number, attempt, $2, $3, outcome, $4, $5, $6, status, reply, bounce_class
-FROM unnest($7::int[], $8::int[], $9::text[], $10::text[], $11::text[], $12::text[])
-    AS a(number, attempt, outcome, status, reply, bounce_class)
-"""
 
 _RELEASE = f"""
 UPDATE queue_recipients r
@@ -285,42 +295,31 @@ class Queue:
         Raises Refused(CONFLICT) when the lease of any of them is no longer ours: then nothing is written.
         """
         fences = {recipient.number: recipient.fence for recipient in leased.recipients}
+        arguments = (
+            leased.queue_id,
+            [o.number for o in outcomes],
+            [fences[o.number] for o in outcomes],
+            [_STATE[o.outcome] for o in outcomes],
+            [o.until for o in outcomes],
+            [o.status for o in outcomes],
+            [_clean(o.reply) for o in outcomes],
+            [o.delay_notified for o in outcomes],
+            [int(attempt is not None and o.outcome not in _UNTRIED) for o in outcomes],
+            [o.outcome.value for o in outcomes],
+            [o.bounce_class for o in outcomes],
+            *((attempt.started_at, attempt.duration, attempt.host, attempt.address, attempt.tls) if attempt else (None,) * 5),
+        )
+        gone = self._gone(leased, outcomes)
+        if report is None and not gone:  # as nearly always: one round trip
+            _require_all(leased, outcomes, await self._database.fetchrow("settle", _SETTLE, *arguments))
+            self._announce(())
+            return None
 
         async def work(connection: Connection) -> Receipt | None:
             receipt = await self._file(connection, report) if report else None
-            rows = await connection.fetch(
-                _SETTLE,
-                leased.queue_id,
-                [o.number for o in outcomes],
-                [fences[o.number] for o in outcomes],
-                [_STATE[o.outcome] for o in outcomes],
-                [o.until for o in outcomes],
-                [o.status for o in outcomes],
-                [_clean(o.reply) for o in outcomes],
-                [o.delay_notified for o in outcomes],
-                [int(attempt is not None and o.outcome not in _UNTRIED) for o in outcomes],
-            )
-            if len(rows) != len(outcomes):
-                raise Refused(Failure.CONFLICT, f"the lease on {leased.queue_id} is no longer ours")
-            if attempt:
-                counted = {row["number"]: row["attempts"] for row in rows}
-                tried = [o for o in outcomes if o.outcome not in _UNTRIED]
-                await connection.execute(
-                    _ATTEMPT,
-                    leased.queue_id,
-                    attempt.started_at,
-                    attempt.duration,
-                    attempt.host,
-                    attempt.address,
-                    attempt.tls,
-                    [o.number for o in tried],
-                    [counted[o.number] for o in tried],
-                    [o.outcome.value for o in tried],
-                    [o.status for o in tried],
-                    [_clean(o.reply) for o in tried],
-                    [o.bounce_class for o in tried],
-                )
-            await self._suppress(connection, leased, outcomes)
+            _require_all(leased, outcomes, await connection.fetchrow(_SETTLE, *arguments))
+            if gone:
+                await note(connection, leased.tenant_id, "bounce", leased.trace_id, self._suppressed_for, gone)
             return receipt
 
         receipt = await self._database.transact("settle", work)
@@ -328,14 +327,16 @@ class Queue:
         self._announce(events)
         return receipt
 
-    async def _suppress(self, connection: Connection, leased: Leased, outcomes: Sequence[RecipientOutcome]) -> None:
-        """List those of whom the host says for good that there is no such mailbox; what has merely expired says no such thing."""
+    def _gone(self, leased: Leased, outcomes: Sequence[RecipientOutcome]) -> dict[str, str]:
+        """Those of whom the host says for good that there is no such mailbox, with its words, to be written to no more.
+
+        What has merely expired says no such thing.
+        """
+        if not self._suppressed_for:
+            return {}
         failed = [o for o in outcomes if o.outcome is Outcome.FAILED and o.status.startswith("5")]
-        gone = {o.number: o for o in failed if o.bounce_class is BounceClass.UNKNOWN_MAILBOX}
-        if not gone or not self._suppressed_for:
-            return
-        found = {r.address: _clean(gone[r.number].reply) for r in leased.recipients if r.number in gone}
-        await note(connection, leased.tenant_id, "bounce", leased.trace_id, self._suppressed_for, found)
+        replies = {o.number: _clean(o.reply) for o in failed if o.bounce_class is BounceClass.UNKNOWN_MAILBOX}
+        return {r.address: replies[r.number] for r in leased.recipients if r.number in replies}
 
     async def _file(self, connection: Connection, report: Delivery) -> Receipt:
         # Mailbox locks come before queue rows: the report is filed first.
@@ -356,6 +357,11 @@ class Queue:
     async def counts(self) -> QueueCounts:
         row = await self._database.fetchrow("queue counts", _COUNTS)
         return QueueCounts(*row) if row else QueueCounts(0, 0, 0, 0.0)
+
+
+def _require_all(leased: Leased, outcomes: Sequence[RecipientOutcome], row: asyncpg.Record | None) -> None:
+    if row is None or row["settled"] != len(outcomes):
+        raise Refused(Failure.CONFLICT, f"the lease on {leased.queue_id} is no longer ours")
 
 
 def _held(leased: Leased) -> tuple[list[int], list[int]]:

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 STEP = 0.01
 
 
-async def eventually(condition: Callable[[], object | Awaitable[object]], seconds: float = 10, what: str = "") -> None:
+async def eventually(condition: Callable[[], object | Awaitable[object]], seconds: float = 20, what: str = "") -> None:
     """Until `condition()` (awaited if it is a coroutine) is true. Fails after `seconds`."""
     deadline = time.monotonic() + seconds
     while True:
@@ -21,7 +21,7 @@ async def eventually(condition: Callable[[], object | Awaitable[object]], second
         await asyncio.sleep(STEP)
 
 
-def eventually_now(condition: Callable[[], object], seconds: float = 10, what: str = "") -> None:
+def eventually_now(condition: Callable[[], object], seconds: float = 20, what: str = "") -> None:
     """The same where no event loop runs."""
     deadline = time.monotonic() + seconds
     while not condition():

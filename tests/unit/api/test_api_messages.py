@@ -135,6 +135,9 @@ async def test_what_cannot_be_given_back(client: Client, mail: Mail) -> None:
     wrongs: tuple[dict[str, Any], ...] = ({}, {"messages": []}, both)
     for wrong in wrongs:
         assert_problem(await client.post(f"{mail.path}/restorations", json=wrong), 422)
+    for number in ("1769234", "1.5"):  # a time is written out
+        assert_problem(await client.get(f"{mail.path}/deleted-messages", params={"since": number}), 422, "since")
+    assert_problem(await client.post(f"{mail.path}/restorations", json={"since": 1769234}), 422, "since")
     assert_problem(await client.get("/v1/accounts/4711/deleted-messages"), 404)
 
 

@@ -4,7 +4,6 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query
-from pydantic import AwareDatetime
 
 from api.cursor import DEFAULT_LIMIT, Cursor, Limit, decode_cursor, page_of
 from api.deps import UseBackend, UseCaller, requires
@@ -12,7 +11,7 @@ from api.openapi import problems
 from api.routers.domains import TenantId
 from api.routes import Route
 from api.schemas.audit import AuditOut
-from api.schemas.common import Page
+from api.schemas.common import Moment, Page
 from api.scopes import Scope
 from api.sparse import sparse
 from mailstead.store.audit import AuditFilter, AuditRow
@@ -30,8 +29,8 @@ async def list_audit_log(
     actor: _Word = None,
     action: _Word = None,
     target: _Word = None,
-    since: AwareDatetime | None = None,
-    until: AwareDatetime | None = None,
+    since: Moment | None = None,
+    until: Moment | None = None,
     limit: Limit = DEFAULT_LIMIT,
     cursor: Cursor = None,
 ) -> Page[AuditOut]:

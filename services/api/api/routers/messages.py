@@ -8,7 +8,6 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
 from fastapi.responses import StreamingResponse
-from pydantic import AwareDatetime
 
 from api.cursor import DEFAULT_LIMIT, Cursor, Limit, decode_cursor, page_of, page_of_all
 from api.deps import UseBackend, requires
@@ -17,7 +16,7 @@ from api.idempotency import idempotent
 from api.openapi import problems
 from api.routers.accounts import AccountId
 from api.routes import Route
-from api.schemas.common import Id, Page
+from api.schemas.common import Id, Moment, Page
 from api.schemas.messages import (
     MAX_WANTED,
     DeletedMessageOut,
@@ -40,7 +39,7 @@ router = APIRouter(route_class=Route, prefix="/v1/accounts/{account_id}", tags=[
 
 MailboxId = Annotated[Id, Path()]
 MessageUid = Annotated[Uid, Path()]
-Since = Annotated[AwareDatetime | None, Query(description="Only what was deleted since then")]
+Since = Annotated[Moment | None, Query(description="Only what was deleted since then")]
 
 
 @router.get(

@@ -6,14 +6,13 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query
-from pydantic import AwareDatetime
 
 from api.cursor import DEFAULT_LIMIT, Cursor, Limit, decode_cursor, page_of
 from api.deps import UseBackend, UseCaller, requires
 from api.openapi import problems
 from api.routers.domains import TenantId
 from api.routes import Route
-from api.schemas.common import MAX_ID, Page
+from api.schemas.common import MAX_ID, Moment, Page
 from api.schemas.queue import (
     AnyAddress,
     AttemptOut,
@@ -46,8 +45,8 @@ async def list_queue(
     recipient: Annotated[AnyAddress | None, Query()] = None,
     domain: Annotated[QueuedDomain | None, Query(description="Of a recipient")] = None,
     state: Annotated[State | None, Query(description="Of a recipient")] = None,
-    queued_before: AwareDatetime | None = None,
-    queued_after: AwareDatetime | None = None,
+    queued_before: Moment | None = None,
+    queued_after: Moment | None = None,
     limit: Limit = DEFAULT_LIMIT,
     cursor: Cursor = None,
 ) -> Page[QueueMessageOut]:

@@ -3,9 +3,9 @@
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
 
-from api.schemas.common import Id, Input
+from api.schemas.common import Id, Input, Moment
 from api.schemas.tenants import Label
 from api.scopes import Scope
 
@@ -18,7 +18,7 @@ class ApiKeyIn(Input):
     name: Label
     scopes: Scopes
     tenant_id: Id | None = Field(default=None, description="All that it reaches; null: as far as who makes it")
-    expires_at: AwareDatetime | None = Field(default=None, description="When it is refused from; null: never")
+    expires_at: Moment | None = Field(default=None, description="When it is refused from; null: never")
 
 
 class ApiKeyOut(BaseModel):

@@ -3,9 +3,9 @@
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, BaseModel, Field, StringConstraints
+from pydantic import BaseModel, Field, StringConstraints
 
-from api.schemas.common import Input
+from api.schemas.common import Input, Moment
 
 AppScope = Literal["imap", "pop3", "smtp", "sieve"]
 Scopes = Annotated[list[AppScope], Field(min_length=1, max_length=4, description="The protocols that it is for")]
@@ -18,7 +18,7 @@ class AppPasswordIn(Input):
         description="What its owner calls it", examples=["Phone"]
     )
     scopes: Scopes = Field(default=["imap", "pop3", "smtp", "sieve"])
-    expires_at: AwareDatetime | None = Field(default=None, description="When it is refused from; null: never")
+    expires_at: Moment | None = Field(default=None, description="When it is refused from; null: never")
 
 
 class AppPasswordOut(BaseModel):

@@ -1,9 +1,19 @@
 """Types that several resources share: names, pages, patches."""
 
 import re
+from datetime import datetime
 from typing import Annotated, Any, Generic, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    model_validator,
+)
 
 from mailstead.model.address import MAX_DOMAIN, MAX_LOCAL_PART
 
@@ -78,6 +88,16 @@ Password = Annotated[
 QuotaBytes = Annotated[int, Field(ge=0, le=2**60, description="Octets that the account may hold; 0: unlimited")]
 
 QuotaMessages = Annotated[int, Field(ge=0, le=2**60, description="Messages that the account may hold; 0: unlimited")]
+
+
+def _written_out(moment: object) -> object:
+    """Pydantic takes numbers too, as seconds since 1970; the document promises strings."""
+    if not isinstance(moment, str | datetime) or (isinstance(moment, str) and re.fullmatch(r"[+-]?[0-9.]+", moment.strip())):
+        raise ValueError("a time is written as in RFC 3339, with its zone")
+    return moment
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_written_out)]
 
 Id = Annotated[int, Field(ge=1, le=MAX_ID)]
 

@@ -4,9 +4,9 @@ from datetime import datetime
 from typing import Annotated, Self
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, Field, model_validator
+from pydantic import BaseModel, Field, model_validator
 
-from api.schemas.common import Id, Input
+from api.schemas.common import Id, Input, Moment
 
 MAX_WANTED = 1_000
 
@@ -72,7 +72,7 @@ class RestorationIn(Input):
     """What is to be given back: these messages, or all that was deleted since some time."""
 
     messages: list[WantedMessage] | None = Field(default=None, min_length=1, max_length=MAX_WANTED)
-    since: AwareDatetime | None = Field(default=None, description="All that was deleted since then")
+    since: Moment | None = Field(default=None, description="All that was deleted since then")
     into: str | None = Field(
         default=None, min_length=1, max_length=1000, description="The mailbox to put it in, made when missing; null: where it was"
     )

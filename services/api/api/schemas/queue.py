@@ -4,9 +4,9 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from api.schemas.common import Id, Input
+from api.schemas.common import Id, Input, Moment
 from mailstead.model.address import MAX_DOMAIN
 from mailstead.model.bounce import BounceClass
 from mailstead.store.queue_control import Action
@@ -100,8 +100,8 @@ class QueueSelection(Input):
     recipient: AnyAddress | None = None
     domain: QueuedDomain | None = None
     state: Literal["waiting", "held", "leased"] | None = None
-    queued_before: AwareDatetime | None = None
-    queued_after: AwareDatetime | None = None
+    queued_before: Moment | None = None
+    queued_after: Moment | None = None
 
     @model_validator(mode="after")
     def _not_everything(self) -> "QueueSelection":

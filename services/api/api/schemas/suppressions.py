@@ -3,9 +3,9 @@
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, BaseModel, Field, StringConstraints
+from pydantic import BaseModel, Field, StringConstraints
 
-from api.schemas.common import Id, Input, TargetAddress
+from api.schemas.common import Id, Input, Moment, TargetAddress
 
 Reason = Literal["bounce", "complaint", "manual"]
 
@@ -18,7 +18,7 @@ class SuppressionIn(Input):
     detail: Annotated[str, StringConstraints(max_length=500, pattern=r"^[^\x00-\x1f\x7f]*$")] = Field(
         default="", description="Why, for who reads the list and for senders"
     )
-    expires_at: AwareDatetime | None = Field(default=None, description="When it is forgotten; null: never")
+    expires_at: Moment | None = Field(default=None, description="When it is forgotten; null: never")
 
 
 class SuppressionOut(BaseModel):

@@ -21,7 +21,7 @@ from smtp_in.metrics import Metrics
 from smtp_in.policy import MailboxRules, Role
 from smtp_in.recipients import Recipients
 from smtp_in.replies import Reply
-from smtp_in.resolve import Asker
+from smtp_in.resolve import Asker, Resolved
 from smtp_in.session import Service, Session
 from smtp_in.targets import Relay, Target
 
@@ -89,6 +89,8 @@ class Handler:
         resolved = await self.recipients.resolve(address, asker)
         if isinstance(resolved, Reply):
             return resolved
+        if account is not None and _leaves(resolved) and await self.directory.suppressed(account.tenant_id, str(address)):
+            return replies.SUPPRESSED
         if transaction.placements + len(resolved.placements) > self.limits.placements:
             return replies.TOO_MANY_RECIPIENTS
         if account is not None and not await self.allowances.spend(account.account_id, account.tenant_id):
@@ -122,3 +124,8 @@ class Handler:
     @property
     def is_submission(self) -> bool:
         return self.service.role is Role.SUBMISSION
+
+
+def _leaves(resolved: Resolved) -> bool:
+    """Whether it is an address elsewhere itself, and not one here that stands for such."""
+    return not resolved.is_expanded and all(isinstance(placement, Relay) for placement in resolved.placements)

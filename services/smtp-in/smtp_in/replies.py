@@ -108,6 +108,7 @@ AUTH_TOO_LONG = Reply(500, "5.5.6", "Response too long")
 
 # Policy, limits and content.
 RELAY_DENIED = Reply(550, "5.7.1", "Relaying denied")
+SUPPRESSED = Reply(550, "5.7.1", "This address is on the suppression list of your organization")
 DISABLED_FOR_NOW = Reply(450, "4.2.1", "Recipient's mailbox is disabled, try again later")
 FULL_FOR_GOOD = Reply(552, "5.2.2", "Recipient's mailbox is full")
 MEMBERS_ONLY = Reply(550, "5.7.2", "Only members may write to this address")

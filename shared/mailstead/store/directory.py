@@ -156,6 +156,12 @@ class Directory:
         _, untagged, _ = _keys(address)
         return await self._database.fetchrow("may send as", _MAY_SEND_AS, account_id, untagged, address.domain) is not None
 
+    async def suppressed(self, tenant_id: int, address: str) -> bool:
+        """Whether the tenant does not write to this address any more."""
+        sql = """SELECT FROM suppressions WHERE tenant_id = $1 AND address = lower($2)
+                 AND (expires_at IS NULL OR expires_at > now())"""
+        return await self._database.fetchrow("suppressed", sql, tenant_id, address) is not None
+
     async def junk_mailboxes(self, account_ids: Sequence[int]) -> dict[int, str]:
         """Where each account has its junk: the mailbox of that special use, or of that name; an account without is left out."""
         rows = await self._database.fetch("junk mailboxes", _JUNK, list(account_ids), JUNK_USE, JUNK)

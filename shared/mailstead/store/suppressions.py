@@ -1,7 +1,8 @@
 """Addresses that a tenant does not write to again: their mailbox is gone, their owner complained, or somebody put them there.
 
 They are looked up by the claim that would try them (`queue.py`): one index probe for each recipient, no round trip. A recipient
-on the list fails untried, and the sender is told. A hard bounce is listed by the transaction that settles it.
+on the list fails untried, and the sender is told; at submission it is refused in the first place. A hard bounce is listed by the
+transaction that settles it.
 """
 
 from collections.abc import Sequence

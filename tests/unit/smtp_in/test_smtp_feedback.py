@@ -1,11 +1,15 @@
 """Complaints that arrive at the address for them: who complained is not written to again, whoever else may write what."""
 
+import asyncio
+import smtplib
 from typing import Any
 
+from kit.certificates import TestAuthority
 from mailstead.store.delivery import Delivery
 from mailstead.store.engine import open_database
 from mailstead.store.ingest import Ingest
 from store.builders import Account, outgoing, parsed
+from unit.smtp_in.conftest import PASSWORD
 from unit.smtp_in.conversing import Client, Serve
 from unit.wire.test_wire_feedback import FULL, MINIMAL, TRACE, arf
 
@@ -40,6 +44,23 @@ async def test_who_complains_is_listed(serve: Serve) -> None:
         await report(served, arf(FULL), "alice@a.test")
     assert await listed(served) == [("user@example.com", "complaint", "abuse reported by abusedesk@example.com", TRACE)]
     assert len(await served.inbox("alice")) == 3, "the reports themselves are filed as all mail is"
+
+
+async def test_who_is_listed_is_refused_at_submission(serve: Serve, authority: TestAuthority) -> None:
+    """By whoever of the tenant writes to them, and however they spell it."""
+    served = await serve(smtp_feedback_addresses="alice@a.test")
+    await sent(served, "user@example.com")
+    await report(served, arf(MINIMAL), "alice@a.test")
+
+    def submit() -> list[tuple[int, bytes]]:
+        with smtplib.SMTP_SSL("127.0.0.1", served.submissions, context=authority.client_context(), timeout=20) as client:
+            client.login("bob@a.test", PASSWORD)
+            client.mail("bob@a.test")
+            return [client.rcpt(address) for address in ("USER@example.com", "other@example.com")]
+
+    refused, taken = await asyncio.to_thread(submit)
+    assert refused == (550, b"5.7.1 This address is on the suppression list of your organization")
+    assert taken[0] == 250
 
 
 async def test_of_one_recipient_it_is_known_who_complains(serve: Serve) -> None:

@@ -16,7 +16,7 @@ def delivery() -> Dashboard:
                     "Recipients in the queue",
                     "short",
                     Query(f"max by (state) (mailstead_queue_recipients{{{ONLY}}})", "{{state}}"),
-                    said="All replicas count the same queue. Waiting ones are due later.",
+                    said="All replicas count the same queue. Waiting ones are due later, held ones when somebody lets them go.",
                 ),
                 graph(
                     "Oldest due recipient",
@@ -33,7 +33,14 @@ def delivery() -> Dashboard:
                     "Outcomes",
                     "reqps",
                     per_second("mailstead_delivery_recipients_total", by="outcome"),
-                    said="Recipients tried.",
+                    said="Recipients tried, or taken out of the queue untried.",
+                    stacked=True,
+                ),
+                graph(
+                    "What refusals are about",
+                    "reqps",
+                    per_second("mailstead_delivery_bounces_total", by="bounce_class"),
+                    said="Deferred and failed. Reputation and rate limits: look at who sends what before it gets worse.",
                     stacked=True,
                 ),
                 graph(

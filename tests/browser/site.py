@@ -14,6 +14,7 @@ from pathlib import Path
 import httpx
 from dnslib import RR, DNSRecord
 from dnslib.server import DNSHandler, DNSServer
+from playwright.async_api import StorageState
 
 from kit.ports import free_port
 from kit.stack import Stack
@@ -82,6 +83,7 @@ class Site:
             trust_env=False,
         )
         self.ids: dict[str, int] = {}
+        self.profile: StorageState | None = None  # of the operator's browser, once they have signed in
         self.queued = ""  # the id of a message that waits to leave
 
     def furnish(self) -> None:

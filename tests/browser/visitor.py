@@ -36,10 +36,16 @@ class Visitors:
         return page
 
     async def signed_in(self, address: str = OPERATOR, **how: Any) -> Page:
-        """Somebody, on their first page."""
-        page = await self.stranger(**how)
+        """Somebody, on their first page; the operator as they were left the last time."""
+        known = self.site.profile if address == OPERATOR else None
+        page = await self.stranger(**how, storage_state=known)
         await page.goto(f"{self.site.url}/console/")
+        if known is not None:
+            await expect(page.get_by_role("button", name="Sign out", include_hidden=True)).to_be_attached()
+            return page
         await sign_in(page, address)
+        if address == OPERATOR:
+            self.site.profile = await page.context.storage_state()
         return page
 
     async def close(self) -> None:

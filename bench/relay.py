@@ -194,8 +194,11 @@ def by_postfix(postfix: Postfix, sink: Sink, count: int, size: int) -> float:
         f"relayhost = [{LIVING}]:{postfix.port}",
     )
     postfix.configure("defer_transports = smtp", *relaying)
+    known = postfix.log.count("deferred transport")
     source = ["/usr/sbin/smtp-source", "-d", "-s", "20", "-m", str(count), "-l", str(size)]
     subprocess.run([*source, "-f", f"alice@{DOMAIN}", "-t", "bob@living.test", f"{RELAY}:{postfix.port}"], check=True)
+    # Until all is put off: Postfix can come to a halt when it is reloaded while it has much to log.
+    eventually_now(lambda: postfix.log.count("deferred transport") - known >= count, 300, what="Postfix has all in its queue")
     before = sink.taken()
     postfix.configure(*relaying)
     started = time.monotonic()

@@ -19,7 +19,8 @@ from mailstead.store.audit import Audit
 from mailstead.store.reach import Reach
 
 READS = frozenset({"GET", "HEAD"})
-MAIL = frozenset({"list_messages", "get_message", "get_message_content", "list_deleted_messages"})  # what reads private things
+# What reads private things.
+MAIL = frozenset({"list_mailboxes", "list_messages", "get_message", "get_message_content", "list_deleted_messages"})
 SECRETS = frozenset({"password", "key", "token", "secret", "uri"})  # fields that are never logged
 LONG = frozenset({"rows"})  # fields that are too much
 MAX_AFTER = 64 * 1024  # octets of an answer that is looked into

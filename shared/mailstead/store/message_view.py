@@ -8,6 +8,7 @@ from mailstead.model.failure import Failure, Refused
 from mailstead.model.flags import Flags
 from mailstead.store.content import Source
 from mailstead.store.engine import Database
+from mailstead.store.mailbox_row import no_such_mailbox
 from mailstead.store.messages import flags_of
 
 _COLUMNS = """m.mailbox_id, m.uid, m.modseq, m.flags, m.keywords, m.internal_date, m.size, m.email_id, e.thread_id, e.trace_id,
@@ -20,6 +21,8 @@ _ONE = f"""
 SELECT {_COLUMNS} FROM messages m JOIN emails e USING (account_id, email_id)
 WHERE m.account_id = $1 AND m.mailbox_id = $2 AND m.uid = $3
 """  # noqa: S608 - constants only
+
+_IS_THERE = "SELECT FROM mailboxes WHERE account_id = $1 AND mailbox_id = $2"
 
 MAX_UID = 2**32
 
@@ -52,8 +55,10 @@ class MessageView:
         self._database = database
 
     async def page(self, account_id: int, mailbox_id: int, limit: int, before: int = MAX_UID) -> list[MessageRow]:
-        """Those below the UID `before`, highest first, by one statement."""
+        """Those below the UID `before`, highest first, by one statement where there are any. Raises Refused(NO_SUCH_MAILBOX)."""
         rows = await self._database.fetch("list messages", _PAGE, account_id, mailbox_id, before, limit)
+        if not rows and await self._database.fetchrow("mailbox", _IS_THERE, account_id, mailbox_id) is None:
+            raise no_such_mailbox(f"number {mailbox_id}")
         return [_row(*row) for row in rows]
 
     async def one(self, account_id: int, mailbox_id: int, uid: int) -> MessageRow:

@@ -42,8 +42,8 @@ _EMAILS = f"""
 SELECT account_id, email_id, created_at < now() - $3::interval AND {_UNUSED_EMAIL}
 FROM emails e WHERE (account_id, email_id) > ($1::bigint, $2::uuid) ORDER BY account_id, email_id LIMIT $4
 """  # noqa: S608 - constants only
-# An email is made with its message in one transaction and copied only while its message is held, so one that no message and no
-# tombstone refers to can never be referred to again.
+# An email is made with its message in one transaction; it is copied only while its message is held, and given back only while its
+# tombstone is, which stays. So one that no message and no tombstone refers to can never be referred to again.
 _REMOVE_EMAILS = f"""
 DELETE FROM emails e USING unnest($1::bigint[], $2::uuid[]) AS o(account_id, email_id)
 WHERE e.account_id = o.account_id AND e.email_id = o.email_id AND {_UNUSED_EMAIL} RETURNING e.account_id, e.email_id

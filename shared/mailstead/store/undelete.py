@@ -1,7 +1,7 @@
 """Giving back what was deleted, while its tombstone is kept: the same message under a new UID.
 
 The tombstone stays, since it tells synchronising clients that the old UID is gone (RFC 7162); it is marked as restored, so that
-it is not given back twice. What was moved is not deleted.
+it is not given back twice. What was moved, or replaced by a newer version (RFC 8508), is not deleted.
 """
 
 from collections.abc import Sequence
@@ -17,19 +17,21 @@ from mailstead.store.usage import hold_to_quota
 
 RESTORED = "Restored"  # where it goes when its mailbox is gone
 CHUNK = 1_000  # messages of one transaction (promise D7)
+MOST = 10_000  # messages of one request
 
 # In the order in which they were deleted, which the cursor can stand in.
 _LIST = """
 SELECT x.mailbox_id, b.name, x.uid, x.expunged_at, x.actor, x.reason, x.size, x.internal_date, e.subject, e.sender
 FROM expunged x JOIN emails e USING (account_id, email_id) LEFT JOIN mailboxes b USING (account_id, mailbox_id)
-WHERE x.account_id = $1 AND x.reason <> 'move' AND x.restored_at IS NULL
+WHERE x.account_id = $1 AND x.reason NOT IN ('move', 'replace') AND x.restored_at IS NULL
   AND x.expunged_at >= coalesce($2, '-infinity'::timestamptz)
   AND ($3::timestamptz IS NULL OR (x.expunged_at, x.mailbox_id, x.uid) < ($3, $4::bigint, $5::bigint))
 ORDER BY x.expunged_at DESC, x.mailbox_id DESC, x.uid DESC LIMIT $6
 """
 _SINCE = """
 SELECT mailbox_id, uid FROM expunged
-WHERE account_id = $1 AND reason <> 'move' AND restored_at IS NULL AND expunged_at >= $2 ORDER BY expunged_at LIMIT $3
+WHERE account_id = $1 AND reason NOT IN ('move', 'replace') AND restored_at IS NULL AND expunged_at >= $2
+ORDER BY expunged_at LIMIT $3
 """
 _HOLD_NAMED = f"SELECT {COLUMNS} FROM mailboxes WHERE account_id = $1 AND name = $2 FOR UPDATE"  # noqa: S608 - constants only
 _HOLD_ID = f"SELECT {COLUMNS} FROM mailboxes WHERE account_id = $1 AND mailbox_id = $2 FOR UPDATE"  # noqa: S608 - constants only
@@ -37,7 +39,8 @@ _RESTORE = f"""
 WITH back AS (
     UPDATE expunged x SET restored_at = now()
     FROM unnest($2::bigint[], $3::bigint[]) AS w(mailbox_id, uid)
-    WHERE x.account_id = $1 AND x.mailbox_id = w.mailbox_id AND x.uid = w.uid AND x.reason <> 'move' AND x.restored_at IS NULL
+    WHERE x.account_id = $1 AND x.mailbox_id = w.mailbox_id AND x.uid = w.uid
+      AND x.reason NOT IN ('move', 'replace') AND x.restored_at IS NULL
     RETURNING x.mailbox_id, x.uid, x.flags & ~{int(SystemFlag.DELETED)} AS flags, x.keywords, x.size, x.internal_date, x.email_id
 ), numbered AS (
     SELECT *, $5 - 1 + row_number() OVER (ORDER BY internal_date, mailbox_id, uid) AS new_uid FROM back
@@ -91,15 +94,18 @@ class Undelete:
         )
         return [DeletedRow(*row) for row in rows]
 
-    async def restore_since(self, account_id: int, since: datetime, into: str | None = None) -> list[RestoredRow]:
-        """All that was deleted since then; see `restore`."""
+    async def restore_since(
+        self, account_id: int, since: datetime, into: str | None = None, *, most: int = MOST
+    ) -> tuple[list[RestoredRow], bool]:
+        """What was deleted since then, and whether that is all of it: about `most` messages are given back. See `restore`."""
         restored: list[RestoredRow] = []
-        while rows := await self._database.fetch("deleted since", _SINCE, account_id, since, CHUNK):
+        while len(restored) < most:
+            rows = await self._database.fetch("deleted since", _SINCE, account_id, since, CHUNK)
             back = await self.restore(account_id, [(row["mailbox_id"], row["uid"]) for row in rows], into)
             restored += back
             if not back:
-                break
-        return restored
+                return restored, True
+        return restored, False
 
     async def restore(self, account_id: int, wanted: Sequence[tuple[int, int]], into: str | None = None) -> list[RestoredRow]:
         """Give back what had these mailboxes and UIDs: to its mailbox, or `into` one of this name, which is made when missing.

@@ -6,7 +6,10 @@ from typing import Any
 
 import httpx
 import pytest
+from fastapi.routing import APIRoute
 
+from api.auditing import MAIL
+from api.routers import ROUTERS
 from api.scopes import Scope
 from kit.postgres import DatabaseUrls
 from mailstead.model.ids import new_trace_id
@@ -17,6 +20,7 @@ from mailstead.store.mailboxes import Mailboxes
 from mailstead.store.messages import Messages
 from mailstead.wire.message import parse_message
 from unit.api.test_api_routes import ALICE, assert_problem, created
+from unit.api.test_api_scopes import ROUTES
 
 Client = httpx.AsyncClient
 WithScopes = Callable[..., Awaitable[Client]]
@@ -80,6 +84,7 @@ async def test_mailboxes_and_messages_newest_first(client: Client, mail: Mail) -
     content = await client.get(f"{path}/3/content")
     assert content.content == b"Received: here\r\n" + message(3)
     assert (content.headers["content-type"], content.headers["content-length"]) == ("message/rfc822", str(one["size"]))
+    assert_problem(await client.get(f"{mail.path}/mailboxes/4711/messages"), 404)
     assert_problem(await client.get(f"{path}/4"), 404)
     assert_problem(await client.get(f"{path}/4/content"), 404)
 
@@ -97,6 +102,7 @@ async def test_what_was_deleted_is_given_back_with_a_new_uid(client: Client, mai
     back = await client.post(f"{mail.path}/restorations", json=asked)
     assert back.json() == {
         "count": 1,
+        "complete": True,
         "messages": [{"from_mailbox_id": inbox, "from_uid": 1, "mailbox": "INBOX", "uid": 4}],
     }
     assert await mail.uids() == [2, 4]
@@ -153,6 +159,13 @@ async def test_pages_of_what_was_deleted(client: Client, mail: Mail) -> None:
         if (cursor := page["next_cursor"]) is None:
             break
     assert sorted(seen) == [1, 2, 3]
+
+
+def test_every_route_that_reads_mail_is_audited() -> None:
+    reads = {path for (method, path), scope in ROUTES.items() if method == "GET" and scope is Scope.MESSAGES_READ}
+    routes = [route for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)]
+    named = {route.name for route in routes if route.path in reads and "GET" in (route.methods or ())}
+    assert named == MAIL
 
 
 async def test_reading_anothers_mail_is_in_the_audit_log(client: Client, with_scopes: WithScopes, mail: Mail) -> None:

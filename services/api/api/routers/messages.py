@@ -59,12 +59,12 @@ async def list_mailboxes(
 @router.get(
     "/mailboxes/{mailbox_id}/messages",
     dependencies=[requires(Scope.MESSAGES_READ, owner=True), sparse()],
-    responses=problems(Failure.NO_SUCH_ACCOUNT, with_input=True),
+    responses=problems(Failure.NO_SUCH_ACCOUNT, Failure.NO_SUCH_MAILBOX, with_input=True),
 )
 async def list_messages(
     account_id: AccountId, mailbox_id: MailboxId, backend: UseBackend, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None
 ) -> Page[MessageOut]:
-    """Newest first; of a mailbox that is not there, none."""
+    """Newest first."""
     await backend.provisioning.account(account_id)
     before = decode_cursor(cursor, int) or MAX_UID
     rows = await backend.message_view.page(account_id, mailbox_id, limit + 1, min(before, MAX_UID))
@@ -127,11 +127,11 @@ async def restore_messages(account_id: AccountId, wanted: RestorationIn, backend
     await backend.provisioning.account(account_id)
     with blame("into", {Failure.INVALID_NAME: "No mailbox can have this name."}):
         if wanted.since is not None:
-            rows = await backend.undelete.restore_since(account_id, wanted.since, wanted.into)
+            rows, complete = await backend.undelete.restore_since(account_id, wanted.since, wanted.into)
         else:
             keys = [(message.mailbox_id, message.uid) for message in wanted.messages or ()]
-            rows = await backend.undelete.restore(account_id, keys, wanted.into)
-    return RestorationOut(count=len(rows), messages=[_restored(row) for row in rows[:MAX_WANTED]])
+            rows, complete = await backend.undelete.restore(account_id, keys, wanted.into), True
+    return RestorationOut(count=len(rows), complete=complete, messages=[_restored(row) for row in rows[:MAX_WANTED]])
 
 
 def _place(text: str) -> tuple[datetime, int, int]:

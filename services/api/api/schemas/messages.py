@@ -97,4 +97,5 @@ class RestorationOut(BaseModel):
     """What was given back; what was there no more is passed over."""
 
     count: int
+    complete: bool = Field(description="False where there is more to give back than one request does: ask again")
     messages: list[RestoredMessage] = Field(description="The first thousand")

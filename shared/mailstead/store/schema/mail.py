@@ -91,11 +91,12 @@ expunged = Table(
     Column("email_id", Uuid, nullable=False),
     moment("expunged_at", default=True),
     Column("actor", Text, nullable=False, comment="which service, for whom"),
-    Column("reason", Text, nullable=False, comment="expunge, move, pop3 or mailbox deletion"),
+    Column("reason", Text, nullable=False, comment="expunge, move, replace, pop3 or mailbox deletion"),
     moment("restored_at", nullable=True),
     Index("expunged_modseq_idx", "account_id", "mailbox_id", "modseq"),
     Index("expunged_email_idx", "account_id", "email_id"),
     Index("expunged_expunged_at_idx", "expunged_at"),
+    Index("expunged_restorable_idx", "account_id", "expunged_at", postgresql_where=text("restored_at IS NULL")),
 )
 
 emails = Table(

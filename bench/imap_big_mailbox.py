@@ -3,7 +3,8 @@
     .venv/bin/python bench/imap_big_mailbox.py DATA_FOLDER
 
 Mail is appended to a new account of the domain bench.test. Times are from the command to its tagged answer, read
-on one connection in the clear: start the system with MAILSTEAD_PLAINTEXT_AUTH_NETWORKS=127.0.0.0/8.
+on one connection in the clear: start the system with MAILSTEAD_PLAINTEXT_AUTH_NETWORKS=127.0.0.0/8, and with
+MAILSTEAD_IMAP_CONNECTIONS_PER_ACCOUNT=0 and MAILSTEAD_IMAP_CONNECTIONS_PER_ADDRESS=0 where sessions are measured.
 """
 
 import asyncio

@@ -17,7 +17,7 @@ SHARDS: dict[str, str] = {
     "greylist": "network",
     "idempotency_keys": "caller",
     **dict.fromkeys(("audit_entries", "audit_outcomes"), "entry_id"),
-    **dict.fromkeys(("limits", "login_failures"), "subject"),
+    **dict.fromkeys(("limits", "login_failures", "session_counts"), "subject"),
     **dict.fromkeys(("tenants", "domains", "signing_keys", "api_keys", "login_keys", "srs_keys", "delivery_rules"), EVERYWHERE),
     **dict.fromkeys(
         ("queue_messages", "queue_recipients", "queue_attempts", "queue_pauses", "suppressions", "leases"), ONE_PLACE

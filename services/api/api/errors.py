@@ -30,6 +30,7 @@ STATUS: dict[Failure, tuple[HTTPStatus, str]] = {
     Failure.BAD_CREDENTIALS: (HTTPStatus.UNAUTHORIZED, "The API key is missing, unknown or expired."),
     Failure.EASILY_GUESSED: (HTTPStatus.UNPROCESSABLE_ENTITY, "This password is too easily guessed."),
     Failure.LOCKED_OUT: (HTTPStatus.TOO_MANY_REQUESTS, "Too many failed log-ins. Try again later."),
+    Failure.TOO_MANY_SESSIONS: (HTTPStatus.TOO_MANY_REQUESTS, "There are too many sessions. Try again later."),
     Failure.ENCRYPTION_REQUIRED: (HTTPStatus.FORBIDDEN, "This needs an encrypted connection."),
     Failure.NO_SUCH_ACCOUNT: (HTTPStatus.NOT_FOUND, "There is no such account."),
     Failure.ACCOUNT_DISABLED: (HTTPStatus.CONFLICT, "The account is suspended."),

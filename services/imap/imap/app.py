@@ -14,6 +14,7 @@ from mailstead.ops.database import service_database
 from mailstead.ops.events import service_bus
 from mailstead.ops.lifecycle import Runtime
 from mailstead.ops.listener import serve_with_tls_twin
+from mailstead.ops.session_limits import service_session_limits
 from mailstead.store.changes import Changes
 from mailstead.store.ingest import Ingest
 from mailstead.store.mailboxes import Mailboxes
@@ -33,10 +34,21 @@ async def imap(settings: ImapSettings, runtime: Runtime) -> AsyncIterator[None]:
         watcher = await stack.enter_async_context(Watcher(bus, changes.highest, poll_seconds=settings.imap_catch_up_seconds))
         ingest = await stack.enter_async_context(Ingest(db, announce=bus.publish))
         authenticator = await stack.enter_async_context(service_authenticator(settings, runtime, db, bus))
+        limits = await stack.enter_async_context(
+            service_session_limits(
+                runtime,
+                db,
+                scope="imap",
+                of_account=settings.imap_connections_per_account,
+                of_address=settings.imap_connections_per_address,
+                seconds=settings.imap_count_seconds,
+            )
+        )
         metrics = ImapMetrics.register(runtime.registry)
         backend = Backend(
             settings=settings,
             authenticator=authenticator,
+            limits=limits,
             mailboxes=Mailboxes(db, bus.publish),
             messages=Messages(db, bus.publish),
             changes=changes,

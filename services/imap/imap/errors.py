@@ -15,6 +15,7 @@ REPLIES: dict[Failure, Reply] = {
     Failure.BAD_CREDENTIALS: no("authentication failed", "AUTHENTICATIONFAILED"),
     Failure.EASILY_GUESSED: UNEXPECTED,
     Failure.LOCKED_OUT: no("too many failed log-ins, try again later", "LIMIT"),  # RFC 5530 §3
+    Failure.TOO_MANY_SESSIONS: no("this account has too many connections, close others first", "LIMIT"),
     Failure.ENCRYPTION_REQUIRED: no("encryption is required: use STARTTLS first", "PRIVACYREQUIRED"),
     Failure.NO_SUCH_ACCOUNT: no("authentication failed", "AUTHENTICATIONFAILED"),
     Failure.ACCOUNT_DISABLED: no("account is disabled", "AUTHORIZATIONFAILED"),

@@ -16,6 +16,7 @@ from imap.settings import ImapSettings
 from imap.state import Account, Authenticated, Ending, Event, LoggedOut, NotAuthenticated, advance
 from mailstead.model.failure import Failure, Refused
 from mailstead.ops.logging import get_logger
+from mailstead.ops.session_limits import Seat
 from mailstead.store.passwords import AuthenticatedAccount
 
 log = get_logger()
@@ -37,6 +38,7 @@ async def log_in(session: Session, proof: Awaitable[AuthenticatedAccount]) -> Re
     backend = session.backend
     try:
         found = await proof
+        session.seat = _seat(session, found)
     except Refused as refused:
         backend.metrics.logins.labels(refused.failure.name.lower()).inc()
         return await _refuse(session, refused)
@@ -48,6 +50,14 @@ async def log_in(session: Session, proof: Awaitable[AuthenticatedAccount]) -> Re
     session.connection.idle_timeout = backend.settings.imap_idle_seconds
     log.info("logged in", account=account.address, tls=session.connection.tls)
     return ok("logged in", f"CAPABILITY {capabilities(session)}")
+
+
+def _seat(session: Session, found: AuthenticatedAccount) -> Seat:
+    """Raises Refused(TOO_MANY_SESSIONS)."""
+    seat = session.backend.limits.account(found.account_id)
+    if seat is None:
+        raise Refused(Failure.TOO_MANY_SESSIONS, f"account {found.address} has as many connections as it may")
+    return seat
 
 
 async def _refuse(session: Session, refused: Refused) -> Reply:

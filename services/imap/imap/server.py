@@ -41,11 +41,14 @@ from imap.state import (
     may_tell_expunge,
 )
 from mailstead.model.failure import Failure, Refused
+from mailstead.ops.authentication import network_of
 from mailstead.ops.connection import Connection, IdleTimeout, SlowReader
 from mailstead.ops.logging import bind, get_logger
 
 FULL = bye("too many connections, try again later", "UNAVAILABLE")  # what one too many hears
+CROWDED = bye("too many connections from your address", "LIMIT")
 CONTINUE = b"+ go on\r\n"
+TIMER_GRAIN = 0.01  # seconds by which a timer may be early
 DRAINED = "this server is going down, please reconnect"
 SPREAD_PER_SESSION = 0.005  # seconds; how far apart sessions leave on drain, so that they do not all come back at once
 
@@ -55,8 +58,26 @@ log = get_logger()
 async def serve_session(connection: Connection, backend: Backend) -> None:
     """From the greeting to the end of the connection."""
     session = Session(connection, backend, Protocol(limits(backend.settings, logged_in=False)))
+    connection.write_timeout = backend.settings.imap_write_seconds
     with bind(peer=connection.peer_host):
-        await _Server(session).run()
+        if not _counts(connection, backend):
+            await _Server(session).run()
+            return
+        seat = backend.limits.address(network_of(connection.peer_host))
+        if seat is None:
+            log.info("turned away, its address has as many connections as it may")
+            backend.metrics.sessions.labels(Ending.TOO_MANY_CONNECTIONS.value).inc()
+            await connection.write(CROWDED)
+            return
+        try:
+            await _Server(session).run()
+        finally:
+            seat.leave()
+
+
+def _counts(connection: Connection, backend: Backend) -> bool:
+    """Whether its address is that of one client; one that was gone before it was looked at has none."""
+    return bool(connection.peer_host) and not backend.settings.shares_address(connection.peer_host)
 
 
 @dataclass(slots=True)
@@ -64,12 +85,13 @@ class _Server:
     session: Session
     upload: append.Upload | None = None
     bad_commands: int = 0  # in a row
+    login_by: float = 0.0  # in loop time
     leave_at: float | None = None  # in loop time, once draining
 
     async def run(self) -> None:
         session = self.session
         ending = Ending.DISCONNECTED
-        session.connection.idle_timeout = session.backend.settings.imap_login_seconds
+        self.login_by = asyncio.get_running_loop().time() + session.backend.settings.imap_login_whole_seconds
         session.backend.sessions.count += 1
         try:
             await session.send(ok("Mailstead ready", f"CAPABILITY {capabilities(session)}").render())
@@ -84,7 +106,8 @@ class _Server:
             await session.flush()
         except IdleTimeout:
             ending = Ending.TIMED_OUT
-            await session.send(bye("you have been silent for too long"))
+            slow = isinstance(session.state, NotAuthenticated) and self._login_time_left() <= TIMER_GRAIN
+            await session.send(bye("you have taken too long to log in" if slow else "you have been silent for too long"))
             await session.flush()
             raise
         except asyncio.CancelledError:
@@ -104,6 +127,8 @@ class _Server:
             session.stop_watching()
             if session.live is not None:
                 session.live.close()
+            if session.seat is not None:
+                session.seat.leave()
             session.backend.sessions.count -= 1
             session.backend.metrics.sessions.labels(ending.value).inc()
 
@@ -118,11 +143,25 @@ class _Server:
         await session.flush()
         session.leave_if_revoked()
         self._drain_if_due()
+        self._limit_login()
         data = await session.connection.read_or_wake()
         if data:
             session.protocol.feed(data)
         elif data is not None:
             session.hang_up()
+
+    def _limit_login(self) -> None:
+        """Who has not logged in may be silent for so long, and take so long in all. Raises IdleTimeout."""
+        session = self.session
+        if not isinstance(session.state, NotAuthenticated):
+            return
+        left = self._login_time_left()
+        if left <= 0:
+            raise IdleTimeout
+        session.connection.idle_timeout = min(session.backend.settings.imap_login_seconds, left)
+
+    def _login_time_left(self) -> float:
+        return self.login_by - asyncio.get_running_loop().time()
 
     def _drain_if_due(self) -> None:
         """Raises Leave when it is this session's turn to go."""

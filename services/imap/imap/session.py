@@ -23,6 +23,7 @@ from mailstead.model.failure import Failure, Refused
 from mailstead.ops.authentication import Authenticator
 from mailstead.ops.connection import Connection
 from mailstead.ops.live_sessions import LiveSession
+from mailstead.ops.session_limits import Seat, SessionLimits
 from mailstead.store.changes import Changes
 from mailstead.store.flag_changes import FlagRow, StoreResult
 from mailstead.store.ingest import Ingest
@@ -62,6 +63,7 @@ class Backend:
 
     settings: ImapSettings
     authenticator: Authenticator
+    limits: SessionLimits
     mailboxes: Mailboxes
     messages: Messages
     changes: Changes
@@ -120,6 +122,7 @@ class Session:
     keywords: Keywords = field(default_factory=Keywords)  # of the selected mailbox
     expunged: bool = False  # the command at work has expunged messages
     live: LiveSession | None = None  # once somebody has logged in
+    seat: Seat | None = None  # among the connections of its account
     revoked: bool = False
     told: set[int] = field(default_factory=set)  # modseqs of own flag changes, see View.apply
     saved: "array[int]" = field(default_factory=lambda: array("I"))  # UIDs that the last search with SAVE found (RFC 5182)

@@ -13,8 +13,26 @@ class ImapSettings(ServiceSettings, LoginSettings):
     imap_max_connections: int = Field(
         default=20_000, ge=1, description="Connections that each port of this replica holds at most"
     )
+    imap_connections_per_account: int = Field(
+        default=40,
+        ge=0,
+        description="Connections that one account may have at once, over all replicas; 0: any number. "
+        "What they know of each other is some seconds old",
+    )
+    imap_connections_per_address: int = Field(
+        default=200,
+        ge=0,
+        description="Connections that one address of clients (IPv6: /64) may have at once, over all replicas; 0: any number. "
+        "Those of MAILSTEAD_LOGIN_SHARED_NETWORKS are not counted",
+    )
+    imap_count_seconds: float = Field(
+        default=5, gt=0, le=60, description="How often replicas tell each other who has many connections, in seconds"
+    )
     imap_login_seconds: float = Field(
         default=60, gt=0, description="How long a connection may be silent before it has logged in, in seconds"
+    )
+    imap_login_whole_seconds: float = Field(
+        default=180, gt=0, description="How long a connection may take until it has logged in, whatever it says, in seconds"
     )
     imap_idle_seconds: float = Field(
         default=1860,
@@ -23,6 +41,9 @@ class ImapSettings(ServiceSettings, LoginSettings):
     )
     imap_still_here_seconds: float = Field(
         default=240, gt=0, description="How often a session in IDLE hears `* OK Still here`, so that NAT keeps its connection"
+    )
+    imap_write_seconds: float = Field(
+        default=60, gt=0, description="How long a client may take none of what it is sent until it is cut off, in seconds"
     )
     imap_catch_up_seconds: float = Field(
         default=30, gt=0, le=600, description="Longest time until a session hears of a change whose event was lost, in seconds"

@@ -50,6 +50,7 @@ class Ending(Enum):
     DISCONNECTED = "disconnected"
     TIMED_OUT = "timed_out"
     TOO_MANY_FAILURES = "too_many_failures"
+    TOO_MANY_CONNECTIONS = "too_many_connections"
     DRAINED = "drained"
     REVOKED = "revoked"
     MAILBOX_GONE = "mailbox_gone"

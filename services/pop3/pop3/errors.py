@@ -15,6 +15,7 @@ REPLIES: dict[Failure, Reply] = {
     Failure.BAD_CREDENTIALS: Reply(False, "authentication failed", ResponseCode.AUTH),
     Failure.EASILY_GUESSED: UNEXPECTED,
     Failure.LOCKED_OUT: Reply(False, "too many failed log-ins, try again later", ResponseCode.SYS_TEMP),
+    Failure.TOO_MANY_SESSIONS: Reply(False, "too many connections, try again later", ResponseCode.SYS_TEMP),
     Failure.ENCRYPTION_REQUIRED: Reply(False, "encryption is required: use STLS first"),
     Failure.NO_SUCH_ACCOUNT: Reply(False, "authentication failed", ResponseCode.AUTH),
     Failure.ACCOUNT_DISABLED: Reply(False, "account is disabled", ResponseCode.AUTH),

@@ -150,6 +150,7 @@ FAILURES: dict[Failure, Reply] = {
     Failure.BAD_CREDENTIALS: Reply(535, "5.7.8", "Credentials not valid"),
     Failure.EASILY_GUESSED: TRY_LATER,
     Failure.LOCKED_OUT: Reply(454, "4.7.0", "Too many failed logins, try again later"),  # RFC 4954 §6
+    Failure.TOO_MANY_SESSIONS: Reply(454, "4.7.0", "Too many connections of this account, try again later"),
     Failure.ENCRYPTION_REQUIRED: AUTH_NEEDS_TLS,
     Failure.NO_SUCH_ACCOUNT: Reply(550, "5.1.1", "No such recipient"),
     Failure.ACCOUNT_DISABLED: Reply(550, "5.2.1", "Recipient's mailbox is disabled"),

@@ -15,6 +15,7 @@ class Failure(Enum):
     BAD_CREDENTIALS = "bad credentials"
     EASILY_GUESSED = "easily guessed"  # a password that was to be set
     LOCKED_OUT = "locked out"  # too many log-ins failed; temporary, and whether there is such an account is not told
+    TOO_MANY_SESSIONS = "too many sessions"  # of an account; temporary
     ENCRYPTION_REQUIRED = "encryption required"
     NO_SUCH_ACCOUNT = "no such account"
     ACCOUNT_DISABLED = "account disabled"

@@ -105,6 +105,7 @@ ROLES: tuple[Role, ...] = (
             "subscriptions": "SELECT, INSERT, UPDATE, DELETE",
             "account_metadata": "SELECT, INSERT, UPDATE, DELETE",
             "mailbox_metadata": "SELECT, INSERT, UPDATE, DELETE",
+            "session_counts": "SELECT, INSERT, UPDATE (sessions, expires_at), DELETE",
         },
     ),
     _role(

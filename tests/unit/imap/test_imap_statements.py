@@ -39,8 +39,8 @@ def statements(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 async def client(statements: list[str], house: House, alice: Person, replica: StartReplica) -> AsyncIterator[Client]:
     """In an INBOX of MANY messages."""
     await house.fill(alice, [b"Subject: %d\r\n\r\nbody %d\r\n" % (n, n) for n in range(MANY)])
-    # The periodic look is a statement too, and none of ours.
-    async with replica(imap_catch_up_seconds=600) as server, connected(server, alice) as client:
+    # The periodic looks are statements too, and none of ours.
+    async with replica(imap_catch_up_seconds=600, imap_count_seconds=60) as server, connected(server, alice) as client:
         statements.clear()
         yield client
 
@@ -90,7 +90,7 @@ async def test_no_page_reads_the_whole_mailbox(statements: list[str], house: Hou
     await house.fill(bob, [b"Subject: %d\r\n\r\n" % n for n in range(300)])
     await house.owner.execute("analyze", "ANALYZE messages, emails, contents")
     await house.fill(alice, [b"Subject: %d\r\n\r\n" % n for n in range(MANY)])
-    async with replica(imap_catch_up_seconds=600) as server, connected(server, alice) as client:
+    async with replica(imap_catch_up_seconds=600, imap_count_seconds=60) as server, connected(server, alice) as client:
         mailbox = await Mailboxes(house.owner, lambda _: None).get(alice.account_id, "INBOX")
         page = (alice.account_id, mailbox.mailbox_id, [1, 500], [100, 520])
         for command, arguments in (

@@ -98,6 +98,7 @@ REPLIES: dict[Failure, Reply] = {
     Failure.BAD_CREDENTIALS: no("Authentication failed"),
     Failure.EASILY_GUESSED: UNEXPECTED,
     Failure.LOCKED_OUT: no("Too many failed log-ins, try again later", Code.TRYLATER),
+    Failure.TOO_MANY_SESSIONS: no("Too many connections of this account, try again later", Code.TRYLATER),
     Failure.ENCRYPTION_REQUIRED: no("Encryption is required: use STARTTLS first", Code.ENCRYPT_NEEDED),
     Failure.NO_SUCH_ACCOUNT: no("There is no such account"),
     Failure.ACCOUNT_DISABLED: no("Account is disabled"),

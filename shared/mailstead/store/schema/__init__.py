@@ -13,7 +13,7 @@ Invariants that hold the shape together:
 from mailstead.store.schema.annotations import account_metadata, mailbox_metadata
 from mailstead.store.schema.audit import audit_entries, audit_outcomes
 from mailstead.store.schema.base import metadata
-from mailstead.store.schema.coordination import greylist, idempotency_keys, leases, limits, outbox
+from mailstead.store.schema.coordination import greylist, idempotency_keys, leases, limits, outbox, session_counts
 from mailstead.store.schema.directory import accounts, addresses, api_keys, domains, srs_keys, tenants
 from mailstead.store.schema.login import (
     app_passwords,
@@ -71,6 +71,7 @@ __all__ = [
     "scram_keys",
     "search_pending",
     "search_texts",
+    "session_counts",
     "sieve_marks",
     "sieve_scripts",
     "sign_ins",

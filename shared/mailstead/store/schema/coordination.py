@@ -49,6 +49,17 @@ limits = Table(
     CheckConstraint("tokens >= 0 and granted >= 0", name="tokens"),
 )
 
+session_counts = Table(
+    "session_counts",
+    metadata,
+    Column("subject", Text, primary_key=True, comment="account:NUMBER or address:NETWORK"),
+    Column("scope", Text, primary_key=True, comment="the protocol"),
+    Column("replica", Text, primary_key=True, comment="whose word it is"),
+    Column("sessions", Integer, nullable=False),
+    moment("expires_at"),
+    CheckConstraint("sessions > 0", name="sessions"),
+)
+
 greylist = Table(
     "greylist",
     metadata,

@@ -4,12 +4,14 @@
 
 Mail is appended to a new account of the domain bench.test. Times are from the command to its tagged answer, read
 on one connection in the clear: start the system with MAILSTEAD_PLAINTEXT_AUTH_NETWORKS=127.0.0.0/8, and with
-MAILSTEAD_IMAP_CONNECTIONS_PER_ACCOUNT=0 and MAILSTEAD_IMAP_CONNECTIONS_PER_ADDRESS=0 where sessions are measured.
+MAILSTEAD_IMAP_CONNECTIONS_PER_ACCOUNT=0 and MAILSTEAD_IMAP_CONNECTIONS_PER_ADDRESS=0 where sessions are measured,
+anew for each figure: a process uses again what others have left.
 """
 
 import asyncio
 import os
 import shlex
+import ssl
 import time
 from pathlib import Path
 from typing import Annotated
@@ -91,6 +93,7 @@ def main(
     messages: Annotated[int, typer.Option(help="How many messages the mailbox has")] = 10_000,
     sessions: Annotated[int, typer.Option(help="How many sessions wait in it at the same time")] = 200,
     imap_process: Annotated[int, typer.Option(help="Process id of the IMAP service, whose memory is told")] = 0,
+    tls: Annotated[bool, typer.Option(help="Whether those sessions are over TLS")] = False,
     port_shift: Annotated[int, typer.Option(envvar="MAILSTEAD_PORT_SHIFT")] = 0,
 ) -> None:
     """Print one row for each command, and the memory of sessions in IDLE."""
@@ -103,17 +106,17 @@ def main(
         api.post("/v1/domains", json={"name": DOMAIN})
         account = {"address": user, "password": PASSWORD, "quota_bytes": 0}
         api.post("/v1/accounts", json=account).raise_for_status()
-    uvloop.run(_measure(ports.imap, user, messages, sessions, imap_process))
+    uvloop.run(_measure(ports, user, messages, sessions, imap_process, tls=tls))
 
 
-async def _measure(port: int, user: str, messages: int, sessions: int, process: int) -> None:
+async def _measure(ports: Ports, user: str, messages: int, sessions: int, process: int, *, tls: bool) -> None:
     table = Table("command", "ms", "MB")
     begin = time.perf_counter()
-    await _fill(port, user, messages)
+    await _fill(ports.imap, user, messages)
     Console().print(f"{messages} messages appended on {WRITERS} connections in {time.perf_counter() - begin:.1f} s")
     if process:
-        Console().print(await _idle_memory(port, user, sessions, process))
-    client = await _logged_in(port, user)
+        Console().print(await _idle_memory(ports, user, sessions, process, tls=tls))
+    client = await _logged_in(ports.imap, user)
     for command in COMMANDS:
         seconds, octets = await client.command(command)
         table.add_row(command, f"{seconds * 1000:.0f}", f"{octets / 1e6:.2f}")
@@ -141,27 +144,36 @@ def _message(number: int) -> bytes:
     )
 
 
-async def _logged_in(port: int, user: str) -> Client:
-    client = Client(*await asyncio.open_connection(HOST, port, limit=1 << 20))
+async def _logged_in(port: int, user: str, tls: ssl.SSLContext | None = None) -> Client:
+    client = Client(*await asyncio.open_connection(HOST, port, limit=1 << 20, ssl=tls))
     await client.command(f"LOGIN {user} {PASSWORD}")
     return client
 
 
-async def _idle_memory(port: int, user: str, sessions: int, process: int) -> str:
+async def _idle_memory(ports: Ports, user: str, sessions: int, process: int, *, tls: bool) -> str:
     """Each with the mailbox selected. A first session pays for what is made once."""
-    first = await _logged_in(port, user)
+    port, context = (ports.imap_tls, _any_certificate()) if tls else (ports.imap, None)
+    first = await _logged_in(port, user, context)
     await first.command("SELECT INBOX")
     before = _resident(process)
     waiting = []
     for _ in range(sessions):
-        client = await _logged_in(port, user)
+        client = await _logged_in(port, user, context)
         await client.command("SELECT INBOX")
         await client.idle()
         waiting.append(client)
     each = (_resident(process) - before) / sessions
     for client in (first, *waiting):
         client.close()
-    return f"{each:.1f} KiB for each of {sessions} sessions in IDLE with this mailbox selected"
+    return f"{each:.1f} KiB for each of {sessions} sessions in IDLE {'over TLS' if tls else 'in the clear'}"
+
+
+def _any_certificate() -> ssl.SSLContext:
+    """That of `make run` is its own."""
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
 
 
 def _resident(process: int) -> int:

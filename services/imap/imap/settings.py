@@ -14,7 +14,7 @@ class ImapSettings(ServiceSettings, LoginSettings):
         default=20_000, ge=1, description="Connections that each port of this replica holds at most"
     )
     imap_connections_per_account: int = Field(
-        default=40,
+        default=100,
         ge=0,
         description="Connections that one account may have at once, over all replicas; 0: any number. "
         "What they know of each other is some seconds old",

@@ -4,16 +4,12 @@ from datetime import datetime
 from typing import Annotated, Literal, Self
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, Field, IPvAnyAddress, StringConstraints, model_validator
+from pydantic import BaseModel, Field, IPvAnyAddress, StringConstraints, model_validator
 
 from api.schemas.common import DomainName, Id, Input
 from mailstead.model.address import MAX_DOMAIN
 
 _NAME = r"[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63})*"
-
-
-def _host(text: str) -> str:
-    return text.lower()
 
 
 Destination = Annotated[
@@ -26,8 +22,7 @@ Destination = Annotated[
 ]
 Host = Annotated[
     str,
-    StringConstraints(min_length=1, max_length=255, pattern=rf"^(?:{_NAME}|[0-9a-fA-F:.]+)$"),
-    AfterValidator(_host),
+    StringConstraints(to_lower=True, min_length=1, max_length=255, pattern=rf"^(?:{_NAME}|[0-9a-fA-F:.]+)$"),
     Field(description="The host that takes the mail, by name or address; null: those that MX records name"),
 ]
 Protocol = Literal["smtp", "lmtp"]

@@ -86,6 +86,14 @@ def test_each_service_rolls_without_refusing_mail(values: Manifest) -> None:
         assert set(spec["selector"]["matchLabels"].items()) <= set(spec["template"]["metadata"]["labels"].items())
 
 
+def test_each_service_and_the_jobs_can_be_left_to_an_autoscaler() -> None:
+    manifests = render(INSTALLATIONS["everything"])
+    scaled = {hpa["spec"]["scaleTargetRef"]["name"] for hpa in of_kind(manifests, "HorizontalPodAutoscaler").values()}
+    deployments = of_kind(manifests, "Deployment")
+    assert scaled == deployments.keys()
+    assert all("replicas" not in deployment["spec"] for deployment in deployments.values())
+
+
 @installations
 def test_each_variable_is_a_setting_of_its_service(values: Manifest) -> None:
     for name, deployment in of_kind(render(values), "Deployment").items():

@@ -59,6 +59,7 @@ INSTALLATIONS: dict[str, Manifest] = {
                 ("pop3", "connections"),
                 ("delivery", "oldestDueSeconds"),
                 ("api", "cpu"),
+                ("jobs", "cpu"),
             )
         },
     },

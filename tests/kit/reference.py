@@ -22,7 +22,7 @@ from imap.metrics import ImapMetrics
 from imap.settings import ImapSettings
 from jobs.metrics import JobsMetrics
 from jobs.settings import JobsSettings
-from mailstead.events import AccountChanged, MailboxChanged, QueueFilled, SessionsAsked, SessionTold
+from mailstead.events import AccountChanged, MailboxChanged, MailboxesChanged, QueueFilled, SessionsAsked, SessionTold
 from mailstead.ops.metrics import ConnectionMetrics, EventMetrics, RuntimeMetrics, count_pool, operation_timer
 from mailstead.ops.settings import ServiceSettings
 from pop3.metrics import Pop3Metrics
@@ -42,7 +42,7 @@ SETTINGS: dict[str, type[BaseSettings]] = {
     "jobs": JobsSettings,
     "canary": CanarySettings,
 }
-_EVENTS = (MailboxChanged, QueueFilled, AccountChanged, SessionsAsked, SessionTold)
+_EVENTS = (MailboxChanged, MailboxesChanged, QueueFilled, AccountChanged, SessionsAsked, SessionTold)
 
 
 def pages() -> dict[str, str]:

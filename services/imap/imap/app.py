@@ -31,7 +31,9 @@ async def imap(settings: ImapSettings, runtime: Runtime) -> AsyncIterator[None]:
         db = await stack.enter_async_context(service_database(settings, runtime))
         bus = await stack.enter_async_context(service_bus(settings, runtime))
         changes = Changes(db)
-        watcher = await stack.enter_async_context(Watcher(bus, changes.highest, poll_seconds=settings.imap_catch_up_seconds))
+        watcher = await stack.enter_async_context(
+            Watcher(bus, changes.highest, changes.account_digests, poll_seconds=settings.imap_catch_up_seconds)
+        )
         ingest = await stack.enter_async_context(Ingest(db, announce=bus.publish))
         authenticator = await stack.enter_async_context(service_authenticator(settings, runtime, db, bus))
         limits = await stack.enter_async_context(
@@ -53,7 +55,7 @@ async def imap(settings: ImapSettings, runtime: Runtime) -> AsyncIterator[None]:
             messages=Messages(db, bus.publish),
             changes=changes,
             usage=partial(usage_of, db),
-            metadata=Metadata(db),
+            metadata=Metadata(db, bus.publish),
             search=Search(db),
             ingest=ingest,
             watcher=watcher,

@@ -15,6 +15,7 @@ LOGGED_IN = (
     "NAMESPACE",  # RFC 2342
     "UNSELECT",  # RFC 3691
     "IDLE",  # RFC 2177
+    "NOTIFY",  # RFC 5465
     "UIDPLUS",  # RFC 4315
     "MOVE",  # RFC 6851
     "CHILDREN",  # RFC 3348

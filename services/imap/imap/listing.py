@@ -17,6 +17,7 @@ class Listed:
     attributes: tuple[str, ...]
     mailbox: Mailbox | None
     child_info: bool = False
+    old_name: str | None = None  # of a mailbox that was renamed (RFC 5465 §5.4)
 
 
 def list_mailboxes(request: List, mailboxes: Iterable[Mailbox], subscriptions: Iterable[str]) -> list[Listed]:

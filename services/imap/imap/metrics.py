@@ -20,6 +20,7 @@ class ImapMetrics:
     fetched_octets: Counter
     appended: Counter
     append_octets: Gauge
+    overflows: Counter
 
     @classmethod
     def register(cls, registry: CollectorRegistry) -> "ImapMetrics":
@@ -44,4 +45,7 @@ class ImapMetrics:
             fetched_octets=Counter("mailstead_imap_fetched_octets", "Octets sent by FETCH", registry=registry),
             appended=Counter("mailstead_imap_appended", "Messages stored by APPEND", registry=registry),
             append_octets=Gauge("mailstead_imap_append_octets", "Octets of messages being appended", registry=registry),
+            overflows=Counter(
+                "mailstead_imap_notify_overflows", "Sessions told that too much happens for NOTIFY", registry=registry
+            ),
         )

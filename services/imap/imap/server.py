@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from imap.capability import capabilities
 from imap.commands import HANDLERS, append
 from imap.commands.targets import TryCreate
+from imap.commands.telling import tell, tell_unasked
 from imap.errors import UNEXPECTED, reply_to
 from imap.grammar import requests as ask
 from imap.grammar.searching import CHARSETS
@@ -39,6 +40,7 @@ from imap.state import (
     Selected,
     looks_for_changes,
     may_tell_expunge,
+    shows_its_work,
 )
 from mailstead.model.failure import Failure, Refused
 from mailstead.ops.authentication import network_of
@@ -125,6 +127,7 @@ class _Server:
         finally:
             self._drop_upload()
             session.stop_watching()
+            session.notify.close()
             if session.live is not None:
                 session.live.close()
             if session.seat is not None:
@@ -140,6 +143,8 @@ class _Server:
         if event is not None:
             await self._take(event)
             return
+        if self.upload is None:
+            await tell_unasked(session)
         await session.flush()
         session.leave_if_revoked()
         self._drain_if_due()
@@ -289,7 +294,7 @@ class _Server:
         session = self.session
         expunged, session.expunged = session.expunged, False
         try:
-            await session.catch_up(expunge=may_tell_expunge(request), look=looks_for_changes(request))
+            await tell(session, expunge=may_tell_expunge(request), look=looks_for_changes(request), own=shows_its_work(request))
         except Refused as refused:
             # The command itself is done; what changed is told the next time.
             log.warning("cannot look for changes", failure=refused.failure.value, reason=refused.detail)

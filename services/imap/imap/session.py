@@ -13,11 +13,12 @@ from imap import response
 from imap.dialect import Dialect
 from imap.keywords import Keywords
 from imap.metrics import ImapMetrics
+from imap.notifying import Notifying
 from imap.protocol import BadCommand, Protocol
 from imap.search_plan import Scope
 from imap.settings import ImapSettings
 from imap.state import Account, Authenticated, Ending, Event, NotAuthenticated, Selected, State, advance
-from imap.view import View
+from imap.view import FlagsChanged, View
 from mailstead.bus import Watch, Watcher
 from mailstead.model.failure import Failure, Refused
 from mailstead.ops.authentication import Authenticator
@@ -126,6 +127,7 @@ class Session:
     revoked: bool = False
     told: set[int] = field(default_factory=set)  # modseqs of own flag changes, see View.apply
     saved: "array[int]" = field(default_factory=lambda: array("I"))  # UIDs that the last search with SAVE found (RFC 5182)
+    notify: Notifying = field(default_factory=Notifying)
     waiting: list[bytes] = field(default_factory=list)
     waiting_size: int = 0
 
@@ -163,6 +165,7 @@ class Session:
         self.stale = False
         self.keywords = Keywords(opened.keywords)
         self.saved = array("I")  # RFC 5182 §2.1
+        self.notify.flags_since = None
         return selected
 
     def leave_mailbox(self) -> None:
@@ -171,6 +174,7 @@ class Session:
         if isinstance(self.state, Selected):
             self.state = advance(self.state, Event.LEFT, Authenticated(self.state.account))
         self.told.clear()
+        self.notify.made.clear()
 
     def revoke(self) -> None:
         """What let this session in is good no more: it ends as soon as it waits for its client."""
@@ -190,7 +194,13 @@ class Session:
     def wake(self) -> None:
         """The selected mailbox may have moved on."""
         self.stale = True
-        if self.idling:
+        if self.idling or self.notify.group is not None:
+            self.connection.wake()
+
+    def wake_for_account(self, mailbox_id: int | None) -> None:
+        """The account may have moved on; of messages in the selected mailbox `wake` tells."""
+        if mailbox_id is None or not isinstance(self.state, Selected) or self.state.mailbox_id != mailbox_id:
+            self.notify.stale = True
             self.connection.wake()
 
     # ---- what changed
@@ -216,14 +226,15 @@ class Session:
             return b""
         return response.keyword_lines(self.keywords, read_only=self.selected.read_only)
 
-    async def catch_up(self, *, expunge: bool, look: bool = False) -> None:
-        """Tell the client what changed in its mailbox, if anything may have; with `look`, find out.
+    async def catch_up(self, *, expunge: bool, look: bool = False) -> list[int]:
+        """Tell the client what changed in its mailbox, if anything may have; with `look`, find out. The UIDs that are new to it.
 
         Without `expunge`, no sequence number may change (RFC 9051 §7.5.1). Raises Leave when the mailbox is gone, or what was
         expunged since the last look can no longer be told, and Refused(UNAVAILABLE).
         """
+        arrived: list[int] = []
         if not isinstance(self.state, Selected):
-            return
+            return arrived
         state, view = self.state, self.state.view
         if self.stale or look:
             self.stale = False
@@ -238,13 +249,19 @@ class Session:
                 raise
             if not delta.complete:
                 raise Leave(Ending.OUTDATED, "this session was asleep for too long, please select the mailbox again")
+            before = view.modseq
             untagged = view.apply(delta, expunge=expunge, told=self.told)
+            if not self.notify.wants_flags:
+                untagged = [item for item in untagged if not isinstance(item, FlagsChanged)]
+                self.notify.flags_since = before if self.notify.flags_since is None else self.notify.flags_since
+            arrived = [row.uid for row in delta.arrived]
             if self.watch is not None:
                 self.watch.seen(view.modseq)
             await self.send(self.new_keywords((*delta.arrived, *delta.changed)) + response.untagged(untagged, self.dialect))
         elif expunge and (released := view.release()):
             await self.send(response.untagged([released], self.dialect))
         self.told.clear()
+        return arrived
 
     # ---- octets
 

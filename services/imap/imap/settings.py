@@ -67,6 +67,15 @@ class ImapSettings(ServiceSettings, LoginSettings):
     imap_progress_seconds: float = Field(
         default=10, ge=0, description="How often a client hears how far its long search is, in seconds (RFC 9585)"
     )
+    imap_notify_mailboxes: int = Field(
+        default=1_000, ge=1, description="Mailboxes of an account that NOTIFY watches at most; with more it is refused"
+    )
+    imap_notify_messages: int = Field(
+        default=1_000, ge=0, description="New messages that NOTIFY tells more of than their number, at most at once"
+    )
+    imap_notify_seconds: float = Field(
+        default=0.2, ge=0, description="How often a session reads at most what changed in its account for NOTIFY, in seconds"
+    )
     imap_max_login_literal: int = Field(default=4096, ge=1024, description="Octets of one literal before log-in")
     imap_max_message: int = Field(
         default=50 * 1024 * 1024, ge=1024, description="Octets of one message that APPEND takes; told as APPENDLIMIT"

@@ -105,6 +105,7 @@ _LOGGED_IN: frozenset[type[ask.Request]] = _ANYWHERE | {
     ask.Lsub,
     ask.MultiSearch,
     ask.Namespace,
+    ask.Notify,
     ask.Rename,
     ask.Select,
     ask.SetMetadata,
@@ -123,7 +124,7 @@ ALLOWED: dict[type[State], frozenset[type[ask.Request]]] = {
 }
 
 
-_ALWAYS_LOOK = (ask.Noop, ask.Check, ask.Expunge, ask.Move, ask.Idle)
+_ALWAYS_LOOK = (ask.Noop, ask.Check, ask.Expunge, ask.Move, ask.Idle, ask.Notify)
 
 
 def may_tell_expunge(request: ask.Request) -> bool:
@@ -134,6 +135,11 @@ def may_tell_expunge(request: ask.Request) -> bool:
 def looks_for_changes(request: ask.Request) -> bool:
     """Whether the command reads what changed even if nothing has told of a change."""
     return isinstance(request, _ALWAYS_LOOK)
+
+
+def shows_its_work(request: ask.Request) -> bool:
+    """Whether what the command itself changed has to be told, whatever NOTIFY wants."""
+    return isinstance(request, ask.Expunge | ask.Move | ask.Replace)
 
 
 class IllegalTransition(Exception):

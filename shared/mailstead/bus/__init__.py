@@ -5,6 +5,6 @@ error of the caller; whoever listens reads the truth from the store after a gap.
 """
 
 from mailstead.bus.client import Bus, Observer, Subscription, open_bus
-from mailstead.bus.watch import Watch, Watcher
+from mailstead.bus.watch import AccountWatch, Watch, Watcher
 
-__all__ = ["Bus", "Observer", "Subscription", "Watch", "Watcher", "open_bus"]
+__all__ = ["AccountWatch", "Bus", "Observer", "Subscription", "Watch", "Watcher", "open_bus"]

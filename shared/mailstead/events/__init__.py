@@ -27,6 +27,18 @@ class MailboxChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class MailboxesChanged:
+    """Mailboxes of an account were created, deleted or renamed, or its subscriptions or annotations changed: look at all."""
+
+    kind: ClassVar[str] = "mailboxes_changed"
+    account_id: int
+
+    @property
+    def subject(self) -> str:
+        return account_subject(self.account_id)
+
+
+@dataclass(frozen=True, slots=True)
 class QueueFilled:
     """Messages for other hosts became due. Delivery workers look at the queue."""
 
@@ -82,18 +94,18 @@ class SessionTold:
         return question_subject(self.question)
 
 
-Event = MailboxChanged | QueueFilled | AccountChanged | SessionsAsked | SessionTold
+Event = MailboxChanged | MailboxesChanged | QueueFilled | AccountChanged | SessionsAsked | SessionTold
 
 QUEUE_SUBJECT = "mail.queue"
 DIRECTORY_SUBJECT = "mail.directory"
 
 _KINDS: dict[str, type[Event]] = {
-    cls.kind: cls for cls in (MailboxChanged, QueueFilled, AccountChanged, SessionsAsked, SessionTold)
+    cls.kind: cls for cls in (MailboxChanged, MailboxesChanged, QueueFilled, AccountChanged, SessionsAsked, SessionTold)
 }
 
 
 def account_subject(account_id: int) -> str:
-    """The subject that a replica subscribes to while one of its sessions watches a mailbox of this account (promise S4)."""
+    """The subject that a replica subscribes to while one of its sessions watches this account or a mailbox of it (promise S4)."""
     return f"mail.account.{account_id}"
 
 

@@ -28,6 +28,20 @@ SELECT m.account_id, m.mailbox_id, m.highest_modseq
 FROM unnest($1::bigint[], $2::bigint[]) AS w(account_id, mailbox_id) JOIN mailboxes m USING (account_id, mailbox_id)
 """
 
+# All that `MailboxChanged` and `MailboxesChanged` tell of.
+_ACCOUNTS = """
+SELECT w.account_id, hashtextextended(concat_ws(E'\\n',
+    (SELECT string_agg(concat_ws(' ', mailbox_id, uidvalidity, highest_modseq, name), E'\\n' ORDER BY mailbox_id)
+     FROM mailboxes m WHERE m.account_id = w.account_id),
+    (SELECT string_agg(name, E'\\n' ORDER BY name) FROM subscriptions s WHERE s.account_id = w.account_id),
+    (SELECT string_agg(entry || sha256(value)::text, E'\\n' ORDER BY entry)
+     FROM account_metadata a WHERE a.account_id = w.account_id),
+    (SELECT string_agg(mailbox_id || entry || sha256(value)::text, E'\\n' ORDER BY mailbox_id, entry)
+     FROM mailbox_metadata x WHERE x.account_id = w.account_id)
+), 0)
+FROM unnest($1::bigint[]) AS w(account_id)
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Delta:
@@ -71,3 +85,8 @@ class Changes:
         """The highest modseq of each (account_id, mailbox_id) that is still there: the look that makes up for lost events."""
         rows = await self._database.fetch("highest modseqs", _HIGHEST, [a for a, _ in mailboxes], [m for _, m in mailboxes])
         return {(account_id, mailbox_id): modseq for account_id, mailbox_id, modseq in rows}
+
+    async def account_digests(self, account_ids: Sequence[int]) -> dict[int, int]:
+        """A number for each account that is another one once anything changed in it: the same look, for who watches accounts."""
+        rows = await self._database.fetch("digests of accounts", _ACCOUNTS, account_ids)
+        return {row[0]: row[1] for row in rows}

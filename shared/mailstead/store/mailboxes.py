@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import asyncpg
 
-from mailstead.events import MailboxChanged
+from mailstead.events import Event, MailboxChanged, MailboxesChanged
 from mailstead.model.failure import Failure, Refused
 from mailstead.store.delivery import Announce
 from mailstead.store.engine import Connection, Database
@@ -102,7 +102,9 @@ class Mailboxes:
         async def work(connection: Connection) -> Mailbox:
             return await create_mailbox(connection, account_id, name, special_use)
 
-        return await self._database.transact("create mailbox", work)
+        mailbox = await self._database.transact("create mailbox", work)
+        self._announce([MailboxesChanged(account_id)])
+        return mailbox
 
     async def delete(self, account_id: int, name: str) -> None:
         """Remove a mailbox; its messages become tombstones, kept as long as others. Raises Refused: NO_SUCH_MAILBOX,
@@ -119,7 +121,7 @@ class Mailboxes:
             )
             return MailboxChanged(account_id, mailbox.mailbox_id, mailbox.highest_modseq, modseq)
 
-        self._announce([await self._database.transact("delete mailbox", work)])
+        self._announce([await self._database.transact("delete mailbox", work), MailboxesChanged(account_id)])
 
     async def rename(self, account_id: int, old: str, new: str) -> None:
         """Rename a mailbox and what is below it; renaming INBOX moves its messages to a new mailbox instead (RFC 9051 §6.3.6).
@@ -147,9 +149,10 @@ class Mailboxes:
                 raise Refused(Failure.MAILBOX_EXISTS, f"{new!r} or a mailbox below it exists") from error
 
         await self._database.transact("rename mailbox", work)
+        self._announce([MailboxesChanged(account_id)])
 
     async def _rename_inbox(self, account_id: int, new: str) -> None:
-        async def work(connection: Connection) -> Iterable[MailboxChanged]:
+        async def work(connection: Connection) -> Iterable[Event]:
             inbox = await lock_mailbox(connection, account_id, INBOX)
             target = await create_mailbox(connection, account_id, new, None)
             copied = await copy_rows(connection, inbox, target, None)
@@ -161,13 +164,14 @@ class Mailboxes:
                 for changed in (inbox, target)
             ]
 
-        self._announce(await self._database.transact("rename INBOX", work))
+        self._announce([*await self._database.transact("rename INBOX", work), MailboxesChanged(account_id)])
 
     async def subscribe(self, account_id: int, name: str, on: bool) -> None:
         """Names need not exist (RFC 9051 §6.3.7); there are at most MAX_MAILBOXES of them. Raises Refused(TOO_MANY)."""
         if not on:
             sql = "DELETE FROM subscriptions WHERE account_id = $1 AND name = $2"
             await self._database.execute("unsubscribe", sql, account_id, name)
+            self._announce([MailboxesChanged(account_id)])
             return
         added = await self._database.execute(
             "subscribe",
@@ -180,6 +184,7 @@ class Mailboxes:
         )
         if not added:
             raise Refused(Failure.TOO_MANY, f"account {account_id} has {MAX_MAILBOXES} subscriptions")
+        self._announce([MailboxesChanged(account_id)])
 
     async def subscriptions(self, account_id: int) -> Sequence[str]:
         """Subscribed names, those of mailboxes that are gone included."""

@@ -14,6 +14,7 @@ from mailstead.events import (
     AccountChanged,
     Event,
     MailboxChanged,
+    MailboxesChanged,
     QueueFilled,
     account_subject,
     decode,
@@ -24,6 +25,7 @@ numbers = st.integers(0, 2**63 - 1)
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=50)
 events = st.one_of(
     st.builds(MailboxChanged, numbers, numbers, numbers, numbers),
+    st.builds(MailboxesChanged, numbers),
     st.builds(QueueFilled, numbers),
     st.builds(AccountChanged, numbers, texts, st.booleans()),
 )

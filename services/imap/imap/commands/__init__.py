@@ -28,6 +28,7 @@ from imap.commands.metadata import get_metadata, set_metadata
 from imap.commands.move import move
 from imap.commands.namespace import namespace
 from imap.commands.noop import check, noop
+from imap.commands.notify import notify
 from imap.commands.quota import get_quota, get_quota_root
 from imap.commands.rename import rename
 from imap.commands.search import search
@@ -69,6 +70,7 @@ HANDLERS: dict[type[ask.Request], Handler] = {
     ask.MultiSearch: multi_search,
     ask.Namespace: namespace,
     ask.Noop: noop,
+    ask.Notify: notify,
     ask.Rename: rename,
     ask.Search: search,
     ask.Select: select,

@@ -4,6 +4,7 @@ An answer of OK means that the message is committed (promise D1). A client that 
 """
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from imap.commands.replace import replace
@@ -112,7 +113,7 @@ async def finish(session: Session, upload: Upload) -> Reply:
             size=delivery.size,
         )
     session.backend.metrics.appended.inc(len(stored))
-    _notice(session, stored[0])
+    _notice(session, stored)
     return ok("appended", f"APPENDUID {stored[0].uidvalidity} {uid_set(copy.uid for copy in stored)}")
 
 
@@ -125,7 +126,8 @@ async def _delivery(session: Session, message: Message) -> Delivery:
     return Delivery(new_trace_id(), content, (copy,), strict_quota=True)
 
 
-def _notice(session: Session, stored: Stored) -> None:
-    """RFC 9051 §6.3.12: a message for the selected mailbox is told at once."""
-    if isinstance(session.state, Selected) and session.state.mailbox_id == stored.mailbox_id:
+def _notice(session: Session, stored: Sequence[Stored]) -> None:
+    """RFC 9051 §6.3.12: messages for the selected mailbox are told at once."""
+    if isinstance(session.state, Selected) and session.state.mailbox_id == stored[0].mailbox_id:
         session.stale = True
+        session.notify.brought([copy.uid for copy in stored])

@@ -14,6 +14,7 @@ async def copy(session: Session, request: Copy) -> Reply:
     copied = await session.backend.messages.copy(selected.account.account_id, selected.mailbox_id, uids, target.mailbox_id)
     if target.mailbox_id == selected.mailbox_id:
         session.stale = True
+        session.notify.brought([uid for _, uid in copied.pairs])
     return ok("copied", copy_uid(copied)) if copied.pairs else ok("nothing to copy")
 
 

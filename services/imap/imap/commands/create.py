@@ -13,4 +13,5 @@ async def create(session: Session, request: Create) -> Reply:
         return no("that is no special use of one mailbox here", "USEATTR")  # RFC 6154 §3
     special_use = next(iter(request.special_uses), None)
     mailbox = await session.backend.mailboxes.create(session.account.account_id, request.mailbox, special_use)
+    session.notify.known.created(mailbox)
     return ok("created", f"MAILBOXID ({mailbox_id(mailbox).decode()})")  # RFC 8474 §4.1

@@ -10,6 +10,7 @@ async def delete(session: Session, request: Delete) -> Reply:
     backend, account_id = session.backend, session.account.account_id
     mailbox = await backend.mailboxes.get(account_id, request.mailbox)
     await backend.mailboxes.delete(account_id, request.mailbox)
+    session.notify.known.deleted(mailbox.mailbox_id)
     if isinstance(session.state, Selected) and session.state.mailbox_id == mailbox.mailbox_id:
         session.leave_mailbox()
         await session.send(ok("the selected mailbox is gone", "CLOSED").render())

@@ -1,9 +1,11 @@
 """The command ESEARCH (RFC 7377): one search of many mailboxes, always told by UID."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from imap.commands.finding import effort, query_of, refusal
-from imap.grammar.requests import MultiSearch, SearchReturn, Source, SourceKind
+from imap.grammar.requests import MultiSearch, SearchReturn
+from imap.grammar.sources import OF_SELECTED, Source
+from imap.mailbox_sets import covers
 from imap.response import Reply, ok
 from imap.search_plan import Scope, from_view, uses_modseq, uses_numbers, uses_saved
 from imap.search_results import chosen, extended_line
@@ -11,16 +13,14 @@ from imap.session import Bad, Session
 from imap.state import Selected
 from imap.view import View
 from mailstead.model.failure import Failure, Refused
-from mailstead.store.mailbox_row import INBOX, SEPARATOR, Mailbox
-
-_SELECTED = frozenset({SourceKind.SELECTED, SourceKind.SELECTED_DELAYED})
+from mailstead.store.mailbox_row import Mailbox
 
 
 async def multi_search(session: Session, request: MultiSearch) -> Reply:
     kinds = {source.kind for source in request.sources}
-    if kinds & _SELECTED and not isinstance(session.state, Selected):
+    if kinds & OF_SELECTED and not isinstance(session.state, Selected):
         raise Bad("no mailbox is selected")  # RFC 7377 §2.2
-    if not kinds <= _SELECTED and (uses_numbers(request.key) or uses_saved(request.key)):
+    if not kinds <= OF_SELECTED and (uses_numbers(request.key) or uses_saved(request.key)):
         raise Bad("numbers of messages mean something in the selected mailbox only")  # RFC 7377 §2.1
     if SearchReturn.SAVE in request.returns:
         raise Bad("results of ESEARCH cannot be saved")
@@ -35,38 +35,14 @@ async def multi_search(session: Session, request: MultiSearch) -> Reply:
 async def _mailboxes(session: Session, sources: Sequence[Source]) -> list[Mailbox]:
     """Each once, by name; names that no mailbox has are passed over (RFC 7377 §2.2)."""
     existing = await session.backend.mailboxes.list(session.account.account_id)
-    wanted = {name for source in sources for name in _names(session, source, existing)}
-    return [mailbox for mailbox in existing if mailbox.name in wanted]
+    selected = session.state.mailbox_id if isinstance(session.state, Selected) else None
+    return [mailbox for mailbox in existing if any(_means(source, mailbox, selected) for source in sources)]
 
 
-def _names(session: Session, source: Source, existing: Sequence[Mailbox]) -> Iterator[str]:
-    """RFC 5465 §6, RFC 7377 §2.2."""
-    state = session.state
-    for mailbox in existing:
-        name = mailbox.name
-        match source.kind:
-            case SourceKind.SELECTED | SourceKind.SELECTED_DELAYED:
-                wanted = isinstance(state, Selected) and mailbox.mailbox_id == state.mailbox_id
-            case SourceKind.INBOXES:
-                wanted = name == INBOX  # what is delivered by rules goes where its owner says; only INBOX is sure to be one
-            case SourceKind.PERSONAL:
-                wanted = True
-            case SourceKind.SUBSCRIBED:
-                wanted = mailbox.subscribed
-            case SourceKind.SUBTREE:
-                wanted = any(name == parent or name.startswith(parent + SEPARATOR) for parent in source.names)
-            case SourceKind.SUBTREE_ONE:
-                wanted = any(name in (parent, _child(parent, name)) for parent in source.names)
-            case SourceKind.MAILBOXES:
-                wanted = name in source.names
-        if wanted:
-            yield name
-
-
-def _child(parent: str, name: str) -> str | None:
-    """`name` if it lies right below `parent`."""
-    head, _, tail = name.rpartition(SEPARATOR)
-    return name if head == parent and tail else None
+def _means(source: Source, mailbox: Mailbox, selected: int | None) -> bool:
+    if source.kind in OF_SELECTED:
+        return mailbox.mailbox_id == selected
+    return covers(source, mailbox.name, subscribed=mailbox.subscribed)
 
 
 async def _search(session: Session, request: MultiSearch, mailbox: Mailbox) -> None:

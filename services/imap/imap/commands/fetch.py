@@ -8,12 +8,13 @@ of rows and one batch of bodies, whatever is asked.
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from imap.binary import UnknownEncoding, binary_answer, literal, undo
 from imap.commands.targets import spans_of
 from imap.fetch_plan import Encoded, Extent, FetchPlan, Located, Octets, header_part, locate, plan
-from imap.grammar.fetch import Attribute
+from imap.grammar.fetch import Attribute, FetchItem
 from imap.grammar.ranges import PartialRange
 from imap.grammar.requests import Fetch
 from imap.response import Reply, no, ok
@@ -65,6 +66,22 @@ async def fetch(session: Session, request: Fetch) -> Reply:
         if not request.by_uid:
             return no("some messages are gone", "EXPUNGEISSUED")  # RFC 2180 §4.1.2
     return ok("fetched")
+
+
+async def tell_new(session: Session, items: Sequence[FetchItem], uids: Sequence[int]) -> None:
+    r"""What NOTIFY wants to know of messages that EXISTS has just told of (RFC 5465 §5.2). Nothing becomes \Seen by it.
+
+    Of a part whose encoding cannot be undone nothing is told: the client asks and learns why.
+    """
+    peeking = tuple(item if isinstance(item, Attribute) else replace(item, peek=True) for item in items)
+    planned = plan(peeking, session.dialect, by_uid=True, modseq=Attribute.MODSEQ in items)
+    pairs = session.selected.view.known(uids)
+    if session.dialect.uid_only:
+        pairs = [(uid, uid) for _, uid in pairs]
+    pages = _paged(pairs, BODIES_PAGE if planned.sections else ROWS_PAGE)
+    with contextlib.suppress(UnknownEncoding):
+        told, _ = await (_fetch_flags if planned.flags_only else _fetch_rows)(session, planned, pages)
+        session.backend.metrics.fetched.inc(told)
 
 
 async def _changed(session: Session, request: Fetch, spans: Sequence[range], since: int) -> list[tuple[int, int]]:

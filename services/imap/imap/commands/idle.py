@@ -1,5 +1,6 @@
 """IDLE (RFC 2177): tell what changes until DONE. Now and then a sign of life, so that no NAT forgets the connection."""
 
+from imap.commands.telling import tell
 from imap.grammar.requests import Idle
 from imap.protocol import BadCommand
 from imap.response import Reply, bad, ok
@@ -34,7 +35,7 @@ async def idle(session: Session, _request: Idle) -> Reply:
 async def _tell(session: Session, *, look: bool = False) -> None:
     """What changed. While the store is away a client in IDLE hears nothing: the next look makes up for it."""
     try:
-        await session.catch_up(expunge=True, look=look)
+        await tell(session, expunge=True, look=look)  # RFC 5465 §4: as NOTIFY says, where it was used
     except Refused as refused:
         log.warning("cannot look for changes", failure=refused.failure.value, reason=refused.detail)
 

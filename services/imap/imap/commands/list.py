@@ -30,5 +30,7 @@ async def list_(session: Session, request: List) -> Reply:
 
 def list_line(dialect: Dialect, word: bytes, listed: Listed) -> bytes:
     """`* LIST (\\HasNoChildren) "/" name`, for LSUB too."""
-    children = b' ("CHILDINFO" ("SUBSCRIBED"))' if listed.child_info else b""
-    return b'* %b (%b) "/" %b%b\r\n' % (word, " ".join(listed.attributes).encode(), dialect.mailbox(listed.name), children)
+    extended = b' ("CHILDINFO" ("SUBSCRIBED"))' if listed.child_info else b""
+    if listed.old_name is not None:
+        extended = b' ("OLDNAME" (%b))' % dialect.mailbox(listed.old_name)
+    return b'* %b (%b) "/" %b%b\r\n' % (word, " ".join(listed.attributes).encode(), dialect.mailbox(listed.name), extended)

@@ -12,6 +12,8 @@ async def move(session: Session, request: Move) -> Reply:
     uids = uids_of(session, request.targets, request.by_uid)
     target = await open_target(session, request.mailbox)
     moved = await session.backend.messages.move(selected.account.account_id, selected.mailbox_id, uids, target.mailbox_id)
+    if target.mailbox_id == selected.mailbox_id:
+        session.notify.brought([uid for _, uid in moved.pairs])
     session.expunged = bool(moved.pairs)  # RFC 6851 §4.4
     if moved.pairs:
         # RFC 6851 §4.3: COPYUID comes untagged, before the EXPUNGE responses.

@@ -3,8 +3,12 @@
 from imap.grammar.requests import Rename
 from imap.response import Reply, ok
 from imap.session import Session
+from mailstead.store.mailbox_row import INBOX
 
 
 async def rename(session: Session, request: Rename) -> Reply:
-    await session.backend.mailboxes.rename(session.account.account_id, request.old, request.new.removesuffix("/"))
+    new = request.new.removesuffix("/")
+    await session.backend.mailboxes.rename(session.account.account_id, request.old, new)
+    if request.old != INBOX:  # else there is a new mailbox, which has a number of its own
+        session.notify.known.renamed(request.old, new)
     return ok("renamed")

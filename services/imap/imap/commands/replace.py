@@ -22,6 +22,8 @@ async def replace(session: Session, request: Replace, delivery: Delivery) -> Rep
     stored = receipt.copies[0]
     session.backend.metrics.appended.inc()
     session.stale = True
+    if target.mailbox_id == selected.mailbox_id:
+        session.notify.brought([stored.uid])
     # RFC 8508 §3.3: APPENDUID comes untagged, before EXISTS and EXPUNGE.
     await session.send(ok("the replacement is here", f"APPENDUID {stored.uidvalidity} {stored.uid}").render())
     return ok("replaced")

@@ -7,6 +7,7 @@ from imap.grammar.fetch import fetch_items
 from imap.grammar.lists import list_arguments, special_use, status_items
 from imap.grammar.metadata import get_metadata, set_metadata
 from imap.grammar.modifiers import fetch_modifiers, select_parameters
+from imap.grammar.notify import notify
 from imap.grammar.numbers import date_time, mod_sequence, nz_number, sees_sequence_set, sequence_set
 from imap.grammar.scanner import BadSyntax, Scanner
 from imap.grammar.searching import multi_search, search, sort, thread
@@ -307,6 +308,7 @@ _PARSERS: dict[str, Callable[[Scanner], ask.Request]] = {
     "MOVE": _transfer(ask.Move, False),
     "NAMESPACE": _bare(ask.Namespace()),
     "NOOP": _bare(ask.Noop()),
+    "NOTIFY": notify,
     "RENAME": _rename,
     "REPLACE": _without_message,
     "SEARCH": search(False),

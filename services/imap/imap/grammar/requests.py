@@ -4,9 +4,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 
+from imap.grammar.events import EventGroup
 from imap.grammar.fetch import FetchItem
 from imap.grammar.ranges import PartialRange
 from imap.grammar.search import Key
+from imap.grammar.sources import Source
 from mailstead.model.flags import FlagChange, Flags
 from mailstead.model.sequence_set import SequenceSet
 from mailstead.store.query import Order
@@ -42,22 +44,6 @@ class ThreadAlgorithm(Enum):
 
     ORDEREDSUBJECT = "ORDEREDSUBJECT"
     REFERENCES = "REFERENCES"
-
-
-class SourceKind(Enum):
-    """Sets of mailboxes (RFC 5465 §6, RFC 7377 §2.2)."""
-
-    SELECTED = "SELECTED"
-    SELECTED_DELAYED = "SELECTED-DELAYED"
-    INBOXES = "INBOXES"
-    PERSONAL = "PERSONAL"
-    SUBSCRIBED = "SUBSCRIBED"
-    SUBTREE = "SUBTREE"
-    SUBTREE_ONE = "SUBTREE-ONE"
-    MAILBOXES = "MAILBOXES"
-
-
-NAMING_SOURCES = frozenset({SourceKind.SUBTREE, SourceKind.SUBTREE_ONE, SourceKind.MAILBOXES})
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,14 +258,6 @@ class Thread:
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
-    """Some mailboxes of a MultiSearch; `names` where the kind takes any."""
-
-    kind: SourceKind
-    names: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class MultiSearch:
     """The command ESEARCH (RFC 7377)."""
 
@@ -287,6 +265,15 @@ class MultiSearch:
     key: Key
     returns: frozenset[SearchReturn]
     partial: PartialRange | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Notify:
+    """RFC 5465 §3.1; no `groups`: NONE. `unsupported`: it asks for events that are not in MailEvent."""
+
+    groups: tuple[EventGroup, ...] = ()
+    status: bool = False
+    unsupported: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -378,6 +365,7 @@ Request = (
     | MultiSearch
     | Namespace
     | Noop
+    | Notify
     | Rename
     | Replace
     | Search

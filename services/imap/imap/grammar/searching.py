@@ -11,12 +11,12 @@ from imap.grammar.numbers import partial_range
 from imap.grammar.ranges import PartialRange
 from imap.grammar.scanner import BadSyntax, Scanner
 from imap.grammar.search import search_keys
-from imap.grammar.strings import MAX_WORDS, astring, mailbox, word
+from imap.grammar.sources import Source, SourceKind, source
+from imap.grammar.strings import MAX_WORDS, astring, word
 from mailstead.store.query import Order, SortKey
 
 CHARSETS = ("UTF-8", "US-ASCII")
 MAX_CRITERIA = 20  # of one SORT
-MAX_MAILBOXES = 1_000  # named in one ESEARCH
 
 
 class UnknownCharset(BadSyntax):
@@ -73,7 +73,7 @@ def thread(by_uid: bool) -> Callable[[Scanner], ask.Request]:
 def multi_search(scanner: Scanner) -> ask.Request:
     """RFC 7377 §3 `esearch`. Without IN the selected mailbox is meant."""
     scanner.expect(b" ")
-    sources: tuple[ask.Source, ...] = (ask.Source(ask.SourceKind.SELECTED),)
+    sources: tuple[Source, ...] = (Source(SourceKind.SELECTED),)
     if scanner.skips(b"IN "):
         sources = _sources(scanner)
         scanner.expect(b" ")
@@ -142,34 +142,14 @@ def _criteria(scanner: Scanner) -> tuple[Order, ...]:
         scanner.expect(b" ")
 
 
-def _sources(scanner: Scanner) -> tuple[ask.Source, ...]:
-    """`source-mbox` in parentheses, filters of RFC 5465 §6; no scope options are defined."""
+def _sources(scanner: Scanner) -> tuple[Source, ...]:
+    """`source-mbox` in parentheses; no scope options are defined."""
     scanner.expect(b"(")
-    found: list[ask.Source] = []
+    found: list[Source] = []
     while True:
-        try:
-            kind = ask.SourceKind(word(scanner))
-        except ValueError as error:
-            raise BadSyntax("unknown set of mailboxes") from error
-        names: tuple[str, ...] = ()
-        if kind in ask.NAMING_SOURCES:
-            scanner.expect(b" ")
-            names = _mailboxes(scanner)
-        found.append(ask.Source(kind, names))
+        found.append(source(scanner))
         if len(found) > MAX_WORDS:
             raise BadSyntax("too many sets of mailboxes")
         if scanner.skips(b")"):
             return tuple(found)
         scanner.expect(b" ")
-
-
-def _mailboxes(scanner: Scanner) -> tuple[str, ...]:
-    if not scanner.skips(b"("):
-        return (mailbox(scanner),)
-    names = [mailbox(scanner)]
-    while not scanner.skips(b")"):
-        scanner.expect(b" ")
-        names.append(mailbox(scanner))
-        if len(names) > MAX_MAILBOXES:
-            raise BadSyntax("too many mailboxes")
-    return tuple(names)

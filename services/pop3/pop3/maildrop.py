@@ -32,6 +32,11 @@ class MaildropView:
         return len(self._uids) - len(self._marked)
 
     @property
+    def last_number(self) -> int:
+        """Of the snapshot, whether marked or not; 0 when it is empty."""
+        return len(self._uids)
+
+    @property
     def octets(self) -> int:
         """The sum of their sizes (STAT)."""
         return self._octets

@@ -16,6 +16,7 @@ from pop3.leases import Hold, LeaseKeeper
 from pop3.login import Login
 from pop3.metrics import Pop3Metrics
 from pop3.protocol import Decoder, Reply, ResponseCode
+from pop3.reading import Reader
 from pop3.settings import Pop3Settings
 from pop3.state import Authorization, Closed, Ending, Event, State, Transaction, advance
 
@@ -54,6 +55,10 @@ class Session:
     waiting: list[bytes] = field(default_factory=list)  # answers that are not written yet
     waiting_size: int = 0
     positive: bool | None = None  # whether the answer to the command at work begins with +OK; None until it begins
+    reader: Reader = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.reader = Reader(self.backend.maildrops)
 
     def move(self, event: Event, successor: State) -> None:
         """To another state, if the table of `state` allows it."""
@@ -76,6 +81,7 @@ class Session:
 
     async def release(self) -> None:
         """Give the maildrop back, if it is held."""
+        self.reader.close()
         if self.live is not None:
             self.live.close()
         hold, self.hold = self.hold, None

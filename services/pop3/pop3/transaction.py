@@ -43,12 +43,12 @@ async def _retr(session: Session, first: int, state: Transaction) -> None:
     numbers = [first, *(retr.number for retr in session.decoder.following_retrs(RETR_BATCH - 1))]
     answered = 0
 
-    def count() -> None:
+    def count(answers: int) -> None:
         nonlocal answered
-        answered += 1
+        answered += answers
 
     try:
-        await retr(numbers, state, session.backend, session.send, count)
+        await retr(numbers, state, session.backend, session.reader, session.send, count)
     except Refused:
         for _ in numbers[answered + 1 :]:
             await session.send(UNEXPECTED.render())

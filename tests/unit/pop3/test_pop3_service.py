@@ -1,6 +1,7 @@
 """What a running service promises beyond its dialogs: one session per maildrop, nothing lost, nothing deleted by accident."""
 
 import asyncio
+import math
 import poplib
 import ssl
 from collections.abc import AsyncIterator
@@ -14,6 +15,7 @@ from kit.postgres import DatabaseUrls
 from kit.waiting import eventually
 from mailstead.store import maildrop
 from mailstead.store.engine import open_database
+from pop3.reading import READ_MESSAGES
 from unit.pop3.serving import MESSAGES, Account, Replica, StartReplica
 
 
@@ -126,21 +128,38 @@ async def test_a_large_message_streams(alice: Account, replica: StartReplica) ->
         assert await client.content() == message[: message.index(b"0050000.\r\n")]
 
 
-async def test_pipelined_retrs_are_read_in_batches(alice: Account, replica: StartReplica) -> None:
+@pytest.mark.parametrize("window", [300, 100, 70])
+async def test_pipelined_retrs_are_read_in_batches(alice: Account, replica: StartReplica, window: int) -> None:
     count = 300
     messages = [b"Subject: %d\r\n\r\n%s\r\n" % (n, b"x" * 500) for n in range(count)]
     await alice.fill(messages)
     async with replica() as server, connected(server, alice) as client:
-        client.writer.write(b"".join(b"RETR %d\r\n" % n for n in range(1, count + 1)) + b"NOOP\r\n")
-        for message in messages:
-            assert await client.line() == f"+OK {len(message)} octets"
-            assert await client.content() == message
-        assert await client.line() == "+OK"
+        for first in range(1, count + 1, window):
+            asked = range(first, min(first + window, count + 1))
+            client.writer.write(b"".join(b"RETR %d\r\n" % number for number in asked))
+            for number in asked:
+                message = messages[number - 1]
+                assert await client.line() == f"+OK {len(message)} octets"
+                assert await client.content() == message
         statements = sum(
             server.counted("mailstead_store_seconds_count", operation=operation) for operation in ("read maildrop", "summaries")
         )
-        assert statements <= 4
+        assert statements <= math.ceil(window / READ_MESSAGES) * math.ceil(count / window)
         assert server.counted("mailstead_pop3_retrieved_total") == count
+
+
+async def test_what_was_read_ahead_is_not_told_once_it_is_marked(alice: Account, replica: StartReplica) -> None:
+    messages = [b"Subject: %d\r\n\r\n" % n for n in range(4)]
+    await alice.fill(messages)
+    async with replica() as server, connected(server, alice) as client:
+        client.writer.write(b"RETR 1\r\nRETR 2\r\nDELE 3\r\nRETR 3\r\nRETR 4\r\n")
+        for message in messages[:2]:
+            assert await client.line() == f"+OK {len(message)} octets"
+            assert await client.content() == message
+        assert (await client.line()).startswith("+OK")
+        assert (await client.line()).startswith("-ERR")
+        assert await client.line() == f"+OK {len(messages[3])} octets"
+        assert await client.content() == messages[3]
 
 
 async def test_quit_deletes_for_good_and_tells_imap(alice: Account, replica: StartReplica) -> None:

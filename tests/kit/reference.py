@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.metrics import MetricWrapperBase
-from pydantic import SecretStr
+from pydantic import SecretStr, TypeAdapter
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 from pydantic_settings import BaseSettings
@@ -23,6 +23,7 @@ from imap.settings import ImapSettings
 from jobs.metrics import JobsMetrics
 from jobs.settings import JobsSettings
 from mailstead.events import AccountChanged, MailboxChanged, MailboxesChanged, QueueFilled, SessionsAsked, SessionTold
+from mailstead.events.outside import CATALOGUE
 from mailstead.ops.metrics import ConnectionMetrics, EventMetrics, RuntimeMetrics, count_pool, operation_timer
 from mailstead.ops.settings import ServiceSettings
 from pop3.metrics import Pop3Metrics
@@ -47,7 +48,13 @@ _EVENTS = (MailboxChanged, MailboxesChanged, QueueFilled, AccountChanged, Sessio
 
 def pages() -> dict[str, str]:
     """File name -> Markdown."""
-    return {"settings.md": settings_page(), "metrics.md": metrics_page(), "events.md": events_page(), "api.md": api_page()}
+    return {
+        "settings.md": settings_page(),
+        "metrics.md": metrics_page(),
+        "events.md": events_page(),
+        "event-types.md": event_types_page(),
+        "api.md": api_page(),
+    }
 
 
 def settings_of(service: str) -> dict[str, FieldInfo]:
@@ -168,6 +175,27 @@ def events_page() -> str:
         ]
         lines += ["", " ".join((event.__doc__ or "").split())]
     return "\n".join([*lines, ""])
+
+
+def event_types_page() -> str:
+    lines = [
+        "# Types of events",
+        "",
+        "What webhooks are told; [../events.md](../events.md) says how. `data` of an event has the fields of its type. New types",
+        "and new fields may come: overlook what you do not know.",
+    ]
+    for event in CATALOGUE:
+        lines += ["", f"## {event.type}", "", " ".join((event.__doc__ or "").split()), ""]
+        fields_of = ((f"`{name}`", _json_type(field), field.description or "") for name, field in event.model_fields.items())
+        lines += _table(("field", "type", ""), fields_of)
+    return "\n".join([*lines, ""])
+
+
+def _json_type(field: FieldInfo) -> str:
+    assert field.annotation is not None
+    schema = TypeAdapter(field.annotation).json_schema()
+    kinds = [part["type"] for part in schema.get("anyOf", [schema])]
+    return " or ".join(kinds)
 
 
 def _table(head: tuple[str, ...], rows: Iterator[tuple[str, ...]]) -> Iterator[str]:

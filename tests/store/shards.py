@@ -22,6 +22,8 @@ SHARDS: dict[str, str] = {
     **dict.fromkeys(
         ("queue_messages", "queue_recipients", "queue_attempts", "queue_pauses", "suppressions", "leases"), ONE_PLACE
     ),
+    **dict.fromkeys(("webhooks", "webhook_secrets", "event_readers"), EVERYWHERE),
+    **dict.fromkeys(("outside_events", "webhook_deliveries", "webhook_attempts"), ONE_PLACE),
 }
 
 

@@ -54,6 +54,8 @@ from mailstead.store.suppressions import Suppressions
 from mailstead.store.tenants import Tenants
 from mailstead.store.totp import TotpSecrets
 from mailstead.store.undelete import Undelete
+from mailstead.store.webhook_deliveries import WebhookDeliveries
+from mailstead.store.webhooks import Webhooks
 from mailstead.wire import sieve
 
 _VERSION = version("mailstead-api")
@@ -143,6 +145,9 @@ def backend_over(
         queue_pauses=QueuePauses(db),
         max_queue_action=settings.api_max_queue_action,
         suppressions=Suppressions(db),
+        webhooks=Webhooks(db),
+        webhook_deliveries=WebhookDeliveries(db),
+        private_webhooks=settings.webhook_private_receivers,
         passwords=passwords,
         app_passwords=AppPasswords(db),
         password_strength=settings.api_password_strength,

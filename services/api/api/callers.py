@@ -75,6 +75,7 @@ PLACES: dict[str, Place] = {
     "pause_id": Place(_number, Reach.of_queue_pause, Failure.NO_SUCH_ENTRY),
     "api_key_id": Place(_number, Reach.of_api_key, Failure.NO_SUCH_KEY),
     "rule_id": Place(UUID, Reach.of_delivery_rule, Failure.NO_SUCH_RULE),
+    "webhook_id": Place(_number, Reach.of_webhook, Failure.NO_SUCH_ENTRY),
     "tenant_id": Place(_number, _itself, Failure.NO_SUCH_TENANT),
 }
 

@@ -51,6 +51,8 @@ from mailstead.store.suppressions import Suppressions
 from mailstead.store.tenants import Tenants
 from mailstead.store.totp import TotpSecrets
 from mailstead.store.undelete import Undelete
+from mailstead.store.webhook_deliveries import WebhookDeliveries
+from mailstead.store.webhooks import Webhooks
 from mailstead.wire.sieve import Limits
 
 MAX_NAME = 100  # characters of a parameter's name that a problem repeats
@@ -93,6 +95,9 @@ class Backend:
     queue_pauses: QueuePauses
     max_queue_action: int
     suppressions: Suppressions
+    webhooks: Webhooks
+    webhook_deliveries: WebhookDeliveries
+    private_webhooks: bool
     passwords: Passwords
     app_passwords: AppPasswords
     password_strength: int  # of 4, see `password_policy.py`

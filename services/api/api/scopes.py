@@ -24,6 +24,8 @@ class Scope(StrEnum):
     DELIVERY_RULES_READ = "delivery-rules:read"
     DELIVERY_RULES_WRITE = "delivery-rules:write"
     QUEUE_WRITE = "queue:write"
+    WEBHOOKS_READ = "webhooks:read"
+    WEBHOOKS_WRITE = "webhooks:write"
     SERVER_READ = "server:read"
     CANARY_WRITE = "canary:write"
 

@@ -4,10 +4,10 @@ from typing import Literal
 
 from pydantic import Field
 
-from mailstead.ops.settings import DnsSettings, LoginSettings, Port, ServiceSettings, SieveSettings
+from mailstead.ops.settings import DnsSettings, LoginSettings, Port, ServiceSettings, SieveSettings, WebhookSettings
 
 
-class ApiSettings(ServiceSettings, LoginSettings, DnsSettings, SieveSettings):
+class ApiSettings(ServiceSettings, LoginSettings, DnsSettings, SieveSettings, WebhookSettings):
     """`MAILSTEAD_API_PORT` and so on; see `ServiceSettings` for the rest."""
 
     api_port: Port = Field(default=8080, description="Port for HTTP; 0 picks a free one")

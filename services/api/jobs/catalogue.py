@@ -16,6 +16,7 @@ from mailstead.store.invariants import CHECKS, check_invariants
 from mailstead.store.limits import forget_full
 from mailstead.store.logins import forget_failures
 from mailstead.store.marks import expire_marks
+from mailstead.store.outbox import relay
 from mailstead.store.queue_pauses import QueuePauses
 from mailstead.store.reclaim import Reclaim
 from mailstead.store.search_index import SearchIndex
@@ -23,6 +24,7 @@ from mailstead.store.sign_ins import purge_sign_ins
 from mailstead.store.sizes import Sizes
 from mailstead.store.srs_keys import SrsKeys
 from mailstead.store.suppressions import purge_suppressions
+from mailstead.store.webhook_sending import WebhookSending, purge_outside_events
 
 LIMITS_FULL = timedelta(days=1)  # after which every bucket is full again
 LOGIN_FAILURES_KEPT = timedelta(days=7)  # no service counts older ones
@@ -43,6 +45,7 @@ class Job:
 def catalogue(db: Database, settings: JobsSettings, metrics: JobsMetrics) -> tuple[Job, ...]:
     """All jobs of this release."""
     reclaim, sizes, srs_keys, pauses = Reclaim(db), Sizes(db), SrsKeys(db), QueuePauses(db)
+    sending = WebhookSending(db)
     index = SearchIndex(db, lambda seconds: asyncio.sleep(seconds * (1 / settings.jobs_search_share - 1)))
 
     def removed(kind: str, count: int) -> None:
@@ -65,8 +68,12 @@ def catalogue(db: Database, settings: JobsSettings, metrics: JobsMetrics) -> tup
         removed("sign_in", await purge_sign_ins(db))
         removed("idempotency_key", await purge_idempotency_keys(db))
         removed("limit", await forget_full(db, LIMITS_FULL))
+        removed("event", await purge_outside_events(db, timedelta(days=settings.jobs_event_days)))
         removed("greylist", await purge_greylist(db))
         removed("login_failure", await forget_failures(db, LOGIN_FAILURES_KEPT))
+
+    async def relay_events() -> None:
+        metrics.relayed.inc(await relay(db))
 
     async def end_pauses() -> None:
         if count := await pauses.sweep():
@@ -88,11 +95,15 @@ def catalogue(db: Database, settings: JobsSettings, metrics: JobsMetrics) -> tup
             metrics.table_rows.labels(size.table, "live").set(size.rows)
             metrics.table_rows.labels(size.table, "dead").set(size.dead_rows)
         metrics.oldest_transaction.set(await sizes.oldest_transaction())
+        backlog, oldest = await sending.backlog()
+        metrics.webhook_backlog.set(backlog)
+        metrics.webhook_oldest.set(oldest)
 
     def forget_measures() -> None:
         metrics.table_octets.clear()
         metrics.table_rows.clear()
-        metrics.oldest_transaction.set(0)
+        for gauge in (metrics.oldest_transaction, metrics.webhook_backlog, metrics.webhook_oldest):
+            gauge.set(0)
 
     async def index_text() -> None:
         try:
@@ -105,6 +116,7 @@ def catalogue(db: Database, settings: JobsSettings, metrics: JobsMetrics) -> tup
 
     return (
         Job("search", settings.jobs_search_seconds, index_text, lambda: metrics.search_backlog.set(0)),
+        Job("events", settings.jobs_events_seconds, relay_events),
         Job("queue_pauses", settings.jobs_queue_seconds, end_pauses),
         Job("measure", settings.jobs_measure_seconds, measure, forget_measures),
         Job("srs_keys", settings.jobs_retention_seconds, rotate_keys),

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 JOB_SECONDS = (0.01, 0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600)
+WEBHOOK_SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60)
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,11 @@ class JobsMetrics:
     removed: Counter
     indexed: Counter
     search_backlog: Gauge
+    relayed: Counter
+    webhook_attempts: Counter
+    webhook_seconds: Histogram
+    webhook_backlog: Gauge
+    webhook_oldest: Gauge
     violations: Gauge
     table_octets: Gauge
     table_rows: Gauge
@@ -40,6 +46,26 @@ class JobsMetrics:
             search_backlog=Gauge(
                 "mailstead_search_backlog",
                 "Mail whose text is not indexed yet, so that searches read it; at most 100,000 are counted",
+                registry=registry,
+            ),
+            relayed=Counter("mailstead_outside_events", "Events that the outside is told", registry=registry),
+            webhook_attempts=Counter(
+                "mailstead_webhook_attempts",
+                "Attempts to tell a webhook an event: delivered, deferred or failed (given up)",
+                ["outcome"],
+                registry=registry,
+            ),
+            webhook_seconds=Histogram(
+                "mailstead_webhook_seconds", "How long webhooks took to answer", buckets=WEBHOOK_SECONDS, registry=registry
+            ),
+            webhook_backlog=Gauge(
+                "mailstead_webhook_backlog",
+                "Deliveries to webhooks that wait; only on the replica that measures",
+                registry=registry,
+            ),
+            webhook_oldest=Gauge(
+                "mailstead_webhook_oldest_due_seconds",
+                "For how long the oldest of them has been due; only on the replica that measures",
                 registry=registry,
             ),
             violations=Gauge(

@@ -2,10 +2,10 @@
 
 from pydantic import Field
 
-from mailstead.ops.settings import ServiceSettings
+from mailstead.ops.settings import ServiceSettings, WebhookSettings
 
 
-class JobsSettings(ServiceSettings):
+class JobsSettings(ServiceSettings, WebhookSettings):
     """`MAILSTEAD_JOBS_RECLAIM_SECONDS` and so on; see `ServiceSettings` for the rest."""
 
     jobs_lease_seconds: float = Field(
@@ -41,4 +41,29 @@ class JobsSettings(ServiceSettings):
         default=30, gt=0, description="How long a key signs rewritten senders of forwards before a new one does, in days"
     )
     jobs_invariants_seconds: float = Field(default=3600, gt=0, description="Seconds between two checks of the store's invariants")
+    jobs_events_seconds: float = Field(
+        default=0.5, gt=0, description="Seconds between two looks for events that the outside is to be told"
+    )
+    jobs_event_days: float = Field(
+        default=30, gt=0, description="How long events, and the log of their delivery to webhooks, are kept, in days"
+    )
+    jobs_webhook_seconds: float = Field(
+        default=15, gt=0, le=60, description="How long a webhook may take to answer; what takes longer is tried again"
+    )
+    jobs_webhooks_at_once: int = Field(default=50, ge=1, le=1000, description="Events that this replica sends at once")
+    jobs_webhooks_of_one: int = Field(
+        default=4,
+        ge=1,
+        le=100,
+        description="About how many of them go to one webhook, so that a slow one holds up no other",
+    )
+    jobs_webhook_retry_seconds: float = Field(
+        default=10, gt=0, description="Pause after the first attempt that a webhook did not take; pauses double up to four hours"
+    )
+    jobs_webhook_give_up_hours: float = Field(
+        default=72, gt=0, description="How long an event is tried that a webhook does not take, in hours"
+    )
+    jobs_webhook_disable_hours: float = Field(
+        default=120, gt=0, description="How long a webhook may fail, without one success, before it is turned off, in hours"
+    )
     jobs_measure_seconds: float = Field(default=60, gt=0, description="Seconds between two measurements of the tables' sizes")

@@ -12,7 +12,6 @@ from dns.rdtypes.ANY.TLSA import TLSA
 from dns.rdtypes.IN.A import A
 from dns.rdtypes.IN.AAAA import AAAA
 
-from delivery import guard
 from delivery.dane import Tlsa
 from delivery.route import (
     AddressAnswer,
@@ -27,6 +26,7 @@ from delivery.route import (
     is_address,
     literal,
 )
+from mailstead.model import public_address
 from mailstead.model.dns import Answer, Kind, NoRecords, NoSuchName, Question, Trouble
 from mailstead.ops.dns import Found, Resolver
 
@@ -137,7 +137,7 @@ class Router:
 
 def address_rule(allow_private: bool) -> Callable[[str], str | None]:
     """What says why an address from strangers' DNS records must not be connected to; None when it may."""
-    return _nothing_forbidden if allow_private else guard.forbidden
+    return _nothing_forbidden if allow_private else public_address.forbidden
 
 
 def _nothing_forbidden(_address: str) -> None:

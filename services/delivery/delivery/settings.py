@@ -14,12 +14,12 @@ from delivery.flights import Places
 from delivery.pace import PacePolicy
 from delivery.route import SmartHost
 from delivery.rules import NO_RULE, Rule
-from delivery.schedule import RetryCurve
 from delivery.session_cache import Keeping
 from delivery.settlement import Policy
 from delivery.tls_policy import Least
 from delivery.transport import Timeouts
 from delivery.worker import Bounds
+from mailstead.model.retry import RetryCurve
 from mailstead.ops.settings import Port, ServiceSettings
 
 

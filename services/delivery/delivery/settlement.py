@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 
 from delivery.bounces import classify
 from delivery.outcome import Fate, Verdict, expired
-from delivery.schedule import RetryCurve, delay_is_news, next_attempt
+from delivery.schedule import delay_is_news
+from mailstead.model.retry import RetryCurve, next_attempt
 from mailstead.store.delivery import Notify
 from mailstead.store.queue import Leased, Outcome, QueuedRecipient, RecipientOutcome
 from mailstead.wire.dsn import Action, Report, ReportedRecipient

@@ -113,6 +113,17 @@ class DnsSettings(BaseSettings):
     dns_seconds: float = Field(default=5, gt=0, le=60, description="Longest time for looking up one name")
 
 
+class WebhookSettings(BaseSettings):
+    """Where events may be sent, beside ServiceSettings."""
+
+    model_config = _FROM_THE_ENVIRONMENT
+
+    webhook_private_receivers: bool = Field(
+        default=False,
+        description="Whether webhooks may lead into private networks, and be without TLS: where all who make them are trusted",
+    )
+
+
 class LoginSettings(BaseSettings):
     """What is said of log-ins to each service that takes them."""
 

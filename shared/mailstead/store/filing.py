@@ -24,6 +24,7 @@ from mailstead.model.ids import new_id
 from mailstead.store.delivery import AlreadyMarked, Delivery, NoSuchMailboxes, Outgoing, Receipt, Stored
 from mailstead.store.engine import Connection
 from mailstead.store.marks import set_marks
+from mailstead.store.outbox import wanted
 from mailstead.store.schema import CHUNK_SIZE
 from mailstead.store.tenant_keys import TenantKeys
 from mailstead.store.usage import usages
@@ -97,6 +98,13 @@ WITH counted AS (
     FROM d
 ), pending AS (
     INSERT INTO search_pending (account_id, email_id) SELECT account_id, email_id FROM d
+), told AS (  -- what arrives has a prefix of ours, what its owner appends has none
+    INSERT INTO outbox (account_id, event_id, tenant_id, type, data)
+    SELECT account_id, gen_random_uuid(), tenant_id, 'message.received', jsonb_build_object(
+        'account_id', account_id, 'address', (SELECT a.address FROM accounts a WHERE a.account_id = d.account_id),
+        'mailbox_id', mailbox_id, 'uid', uid, 'trace_id', trace_id, 'size', size, 'message_id', message_id, 'sender', sender,
+        'subject', subject)
+    FROM d WHERE prefix <> '' AND {wanted("d.tenant_id", "'message.received'")}
 )
 INSERT INTO messages (account_id, mailbox_id, uid, modseq, flags, keywords, size, internal_date, saved_at, email_id)
 SELECT account_id, mailbox_id, uid, modseq, flags, string_to_array(keywords, ' '), size, internal_date, now(), email_id FROM d

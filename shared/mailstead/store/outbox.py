@@ -1,81 +1,70 @@
-"""What must reach an outside receiver at least once: written in the transaction that makes it true, consumed by claim (D2, D3).
+"""What the outside is to be told, written in the transaction that makes it true (D2), where anybody of the tenant listens.
 
-As in the queue, a claim moves `due_at` to the end of the lease and raises the fence: what a dead worker held becomes due again.
+Who listens is asked within that very statement: a webhook hears what commits from its creation on. The relay moves entries to
+`outside_events`, one transaction after the other, so that positions become visible in their order and a reader may go on behind
+the last one it saw; what is sent is put down for each webhook in the same transaction.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from uuid import UUID
-
-from mailstead.model.failure import Failure, Refused
+from mailstead.events.outside import Outside
 from mailstead.model.ids import new_id
 from mailstead.store.engine import Connection, Database
 
-_PUT = """
-INSERT INTO outbox (account_id, entry_id, topic, payload, due_at)
-SELECT account_id, entry_id, topic, payload, now()
-FROM unnest($1::bigint[], $2::uuid[], $3::text[], $4::bytea[]) AS e(account_id, entry_id, topic, payload)
-"""
+RELAYED_AT_ONCE = 500
+HOUSE = 0  # stands for the account of what is no account's
 
-_CLAIM = """
-WITH due AS (
-    SELECT account_id, entry_id FROM outbox WHERE due_at <= now() ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED
+_RELAY_LOCK = 0x6D61696C_72656C79  # of transactions; no other advisory lock has this number
+
+_RELAY = """
+WITH next AS (
+    SELECT account_id, event_id FROM outbox ORDER BY at, event_id LIMIT $1 FOR UPDATE SKIP LOCKED
+), taken AS (
+    DELETE FROM outbox o USING next n WHERE o.account_id = n.account_id AND o.event_id = n.event_id
+    RETURNING o.event_id, o.tenant_id, o.type, o.data, o.webhook_id, o.at
+), told AS (
+    INSERT INTO outside_events (event_id, tenant_id, type, data, at)
+    SELECT event_id, tenant_id, type, data, at FROM taken ORDER BY at, event_id
+    RETURNING position, event_id
+), sent AS (
+    INSERT INTO webhook_deliveries (webhook_id, position)
+    SELECT w.webhook_id, t.position FROM told t JOIN taken e USING (event_id)
+    JOIN webhooks w ON CASE WHEN e.webhook_id IS NOT NULL THEN w.webhook_id = e.webhook_id
+        ELSE w.enabled AND (w.tenant_id IS NULL OR w.tenant_id = e.tenant_id)
+             AND (w.event_types = '{}' OR e.type = ANY(w.event_types)) END
 )
-UPDATE outbox o SET leased_by = $1, fence = o.fence + 1, attempts = o.attempts + 1, due_at = now() + $3::interval
-FROM due d WHERE o.account_id = d.account_id AND o.entry_id = d.entry_id
-RETURNING o.account_id, o.entry_id, o.topic, o.payload, o.attempts, o.fence
-"""
-
-_DONE = "DELETE FROM outbox WHERE account_id = $1 AND entry_id = $2 AND fence = $3"
-
-_RETRY = """
-UPDATE outbox SET leased_by = NULL, due_at = $4 WHERE account_id = $1 AND entry_id = $2 AND fence = $3
+SELECT count(*) AS taken FROM taken
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A claimed entry; `attempts` counts this one too."""
-
-    account_id: int
-    entry_id: UUID
-    topic: str
-    payload: bytes
-    attempts: int
-    fence: int
+def wanted(tenant: str, event_type: str) -> str:
+    """SQL: whether anybody wants events of this type of this tenant, both given as SQL."""
+    return f"""(EXISTS (SELECT FROM webhooks w WHERE w.enabled AND (w.tenant_id = {tenant} OR w.tenant_id IS NULL)
+                        AND (w.event_types = '{{}}' OR {event_type} = ANY(w.event_types)))
+                OR EXISTS (SELECT FROM event_readers r
+                           WHERE (r.tenant_id = {tenant} OR r.tenant_id IS NULL) AND r.expires_at > now()))"""  # noqa: S608
 
 
-async def put(connection: Connection, entries: Sequence[tuple[int, str, bytes]]) -> None:
-    """Within the caller's transaction: (account, topic, payload) of each, due at once."""
-    await connection.execute(
-        _PUT,
-        [account_id for account_id, _, _ in entries],
-        [new_id() for _ in entries],
-        [topic for _, topic, _ in entries],
-        [payload for _, _, payload in entries],
-    )
+_PUT = f"""
+INSERT INTO outbox (account_id, event_id, tenant_id, type, data)
+SELECT $1, $2, $3::bigint, $4::text, $5::text::jsonb WHERE {wanted("$3::bigint", "$4::text")}
+"""
 
 
-class Outbox:
-    """The consumer's side. Entries come in the order in which they became due; one that is tried again lets others pass."""
+async def put(connection: Connection, tenant_id: int, event: Outside, account_id: int = HOUSE) -> None:
+    """Within the caller's transaction."""
+    data = event.model_dump_json().replace("\\u0000", "\\ufffd")  # PostgreSQL's JSON holds no NUL
+    await connection.execute(_PUT, account_id, new_id(), tenant_id, event.type, data)
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
-    async def claim(self, worker: str, limit: int, lease: timedelta) -> list[Entry]:
-        """At most `limit` due entries, ours until the lease ends."""
-        return [Entry(*row) for row in await self._database.fetch("claim outbox", _CLAIM, worker, limit, lease)]
+async def relay(database: Database) -> int:
+    """Move what has been written to where it is read and sent from; how many events. Raises Refused(UNAVAILABLE)."""
 
-    async def done(self, entry: Entry) -> None:
-        """The receiver has it. Raises Refused(CONFLICT) when the lease is no longer ours."""
-        await self._settle(entry, _DONE)
+    async def work(connection: Connection) -> int:
+        await connection.execute("SELECT pg_advisory_xact_lock($1)", _RELAY_LOCK)
+        return int(await connection.fetchval(_RELAY, RELAYED_AT_ONCE))
 
-    async def retry(self, entry: Entry, until: datetime) -> None:
-        """Not before `until`. Raises Refused(CONFLICT) when the lease is no longer ours."""
-        await self._settle(entry, _RETRY, until)
-
-    async def _settle(self, entry: Entry, sql: str, *more: object) -> None:
-        key = (entry.account_id, entry.entry_id, entry.fence)
-        if not await self._database.execute("settle outbox", sql, *key, *more):
-            raise Refused(Failure.CONFLICT, f"the lease on outbox entry {entry.entry_id} is no longer ours")
+    total = 0
+    while True:
+        moved = await database.transact("relay", work)
+        total += moved
+        if moved < RELAYED_AT_ONCE:
+            return total

@@ -19,6 +19,7 @@ from mailstead.store.content import Source
 from mailstead.store.delivery import Announce, Delivery, Notify, Receipt
 from mailstead.store.engine import Connection, Database
 from mailstead.store.filing import file_batch
+from mailstead.store.outbox import HOUSE, wanted
 from mailstead.store.suppressions import note
 from mailstead.store.tenant_keys import TenantKeys
 
@@ -72,6 +73,10 @@ WHERE r.queue_id = $1 AND r.number = held.number AND r.fence = held.fence AND r.
 _STAYS = "CASE r.asked WHEN 'hold' THEN 'held' WHEN 'cancel' THEN 'cancelled' ELSE 'waiting' END"
 _STILL_ASKED = "CASE r.asked WHEN 'return' THEN 'return' END"
 
+# Which outcome the outside is told as what; what an operator cancelled, they know.
+_TOLD = """('delivered', 'message.delivered'), ('deferred', 'message.deferred'), ('failed', 'message.bounced'),
+          ('suppressed', 'message.bounced')"""
+
 # All of it or nothing: where one of the leases is no longer ours, no row is touched.
 _SETTLE = f"""
 WITH outcome AS (
@@ -92,12 +97,21 @@ WITH outcome AS (
     FROM outcome o
     WHERE r.queue_id = $1 AND r.number = o.number AND r.fence = o.fence AND r.state = 'leased'
           AND (SELECT count(*) FROM held) = cardinality($2)
-    RETURNING r.number, r.attempts
+    RETURNING r.number, r.attempts, r.address, r.state AS became
 ), noted AS (
     INSERT INTO queue_attempts (queue_id, number, attempt, started_at, duration, outcome, host, address, tls, status, reply,
                                 bounce_class)
     SELECT $1, number, attempts, $12, $13, outcome, $14, $15, $16, status, reply, bounce_class
     FROM settled JOIN outcome USING (number) WHERE tried = 1
+), told AS (
+    INSERT INTO outbox (account_id, event_id, tenant_id, type, data)
+    SELECT coalesce($18::bigint, {HOUSE}), gen_random_uuid(), $17::bigint, type, jsonb_build_object(
+        'queue_id', $1::uuid, 'trace_id', $19::text, 'account_id', $18::bigint, 'sender', $20::text, 'recipient', address,
+        'status', status, 'reply', reply, 'attempts', attempts, 'host', $14::text)
+        || CASE WHEN type = 'message.bounced'
+           THEN jsonb_build_object('bounce_class', bounce_class, 'suppressed', outcome = 'suppressed') ELSE '{{}}' END
+    FROM settled JOIN outcome USING (number) JOIN (VALUES {_TOLD}) AS t(outcome, type) USING (outcome)
+    WHERE became <> 'cancelled' AND {wanted("$17::bigint", "type")}
 )
 SELECT count(*) AS settled FROM settled
 """  # noqa: S608 - constants only
@@ -308,6 +322,10 @@ class Queue:
             [o.outcome.value for o in outcomes],
             [o.bounce_class for o in outcomes],
             *((attempt.started_at, attempt.duration, attempt.host, attempt.address, attempt.tls) if attempt else (None,) * 5),
+            leased.tenant_id,
+            leased.account_id,
+            leased.trace_id,
+            leased.sender,
         )
         gone = self._gone(leased, outcomes)
         if report is None and not gone:  # as nearly always: one round trip

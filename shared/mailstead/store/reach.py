@@ -33,6 +33,10 @@ class Reach:
     async def of_api_key(self, api_key_id: int) -> int | None:
         return await self._tenant("SELECT tenant_id FROM api_keys WHERE api_key_id = $1", api_key_id)
 
+    async def of_webhook(self, webhook_id: int) -> int | None:
+        """None for one of all tenants, too."""
+        return await self._tenant("SELECT tenant_id FROM webhooks WHERE webhook_id = $1", webhook_id)
+
     async def of_delivery_rule(self, rule_id: UUID) -> int | None:
         return await self._tenant("SELECT tenant_id FROM delivery_rules WHERE rule_id = $1", rule_id)
 

@@ -1,7 +1,5 @@
 """One database role for each service, with the least it needs (promise S5), as a table that `migrate` applies.
 
-`outbox` is open to no role yet: a right is given with the first service that uses it.
-
 The roles cannot log in until a deployer gives them LOGIN and a password; migrations and grants run as the owner.
 """
 
@@ -9,6 +7,11 @@ from dataclasses import dataclass, field
 
 ROLE_PREFIX = "mailstead_"
 
+_TELLING = {  # what telling the outside takes, without being able to read what it was told, or whom
+    "outbox": "INSERT",
+    "webhooks": "SELECT (tenant_id, event_types, enabled)",
+    "event_readers": "SELECT (tenant_id, expires_at)",
+}
 _FILING = {  # what filing a message into a mailbox takes, without being able to read any
     "tenants": "SELECT (tenant_id, content_key)",
     "mailboxes": "SELECT, UPDATE (uidnext, highest_modseq, messages, unseen, deleted, size)",
@@ -17,6 +20,7 @@ _FILING = {  # what filing a message into a mailbox takes, without being able to
     "emails": "INSERT, SELECT (account_id, email_id, message_id, thread_id)",
     "messages": "INSERT",
     "search_pending": "INSERT",
+    **_TELLING,
 }
 _QUEUEING = {"queue_messages": "INSERT", "queue_recipients": "INSERT"}
 _READING = {"contents": "SELECT", "chunks": "SELECT", "emails": "SELECT", "messages": "SELECT", "mailboxes": "SELECT"}
@@ -157,6 +161,13 @@ ROLES: tuple[Role, ...] = (
             " created_at), INSERT, UPDATE, DELETE",
             "queue_pauses": "SELECT, INSERT, UPDATE (ended_at)",
             "suppressions": "SELECT, INSERT, UPDATE (reason, detail, trace_id, created_at, expires_at), DELETE",
+            "outbox": "INSERT",
+            "outside_events": "SELECT",
+            "event_readers": "SELECT, INSERT, UPDATE (expires_at)",
+            "webhooks": "SELECT, INSERT, UPDATE (url, event_types, description, enabled, disabled_reason, failing_since), DELETE",
+            "webhook_secrets": "SELECT (secret_id, webhook_id, expires_at), INSERT, UPDATE (expires_at), DELETE",
+            "webhook_deliveries": "SELECT, UPDATE (state, tries, begun_at, due_at, settled_at)",
+            "webhook_attempts": "SELECT",
             # Who manages keys need not know them.
             "signing_keys": "SELECT (domain_id, selector, algorithm, record, state, created_at, activated_at, retired_at),"
             " INSERT, UPDATE (state, activated_at, retired_at), DELETE",
@@ -193,6 +204,13 @@ ROLES: tuple[Role, ...] = (
             "audit_entries": "SELECT (entry_id, at), DELETE",
             "sign_ins": "SELECT (token_hash, expires_at), DELETE",
             "greylist": "SELECT (network, sender, expires_at), UPDATE (expires_at), DELETE",
+            "outbox": "SELECT, INSERT, UPDATE (at), DELETE",
+            "outside_events": "SELECT, INSERT, DELETE",
+            "event_readers": "SELECT, UPDATE (expires_at), DELETE",
+            "webhooks": "SELECT, UPDATE (enabled, disabled_reason, failing_since)",
+            "webhook_secrets": "SELECT",
+            "webhook_deliveries": "SELECT, INSERT, UPDATE (state, attempts, tries, fence, due_at, settled_at)",
+            "webhook_attempts": "INSERT",
         },
     ),
 )

@@ -82,6 +82,8 @@ async def test_an_owner_reaches_their_account_and_nothing_else(client: Client, a
                 "selector",
                 "app_password_id",
                 "rule_id",
+                "webhook_id",
+                "event_id",
                 "mailbox_id",
                 "uid",
             )

@@ -16,7 +16,7 @@ from unit.api.test_api_scopes import ROUTES
 Client = httpx.AsyncClient
 WithScopes = Callable[..., Awaitable[Client]]
 NONE_OF_THEIRS = ("/v1/queue/", "/v1/messages/")  # they have sent nothing
-WITHIN = {"name", "selector", "app_password_id", "mailbox_id", "uid"}  # names within what another parameter names
+WITHIN = {"name", "selector", "app_password_id", "mailbox_id", "uid", "event_id"}  # names within what another parameter names
 
 
 @pytest.fixture
@@ -33,8 +33,11 @@ async def theirs(client: Client) -> dict[str, Any]:
     pause = await created(client, "/v1/queue-pauses", {"tenant_id": tenant["id"]})
     key = (await client.post("/v1/api-keys", json={"name": "their key", "scopes": ["admin"], "tenant_id": tenant["id"]})).json()
     rule = await created(client, "/v1/delivery-rules", {"tenant_id": tenant["id"], "domain": "", "host": "relay.test"})
+    hook = (await client.post("/v1/webhooks", json={"tenant_id": tenant["id"], "url": "https://hooks.test/"})).json()
     return {
         "tenant_id": tenant["id"],
+        "webhook_id": hook["id"],
+        "event_id": "0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b",
         "rule_id": rule["id"],
         "domain": "theirs.test",
         "account_id": account["id"],
@@ -89,7 +92,8 @@ async def test_what_is_anothers_is_not_there(client: Client, with_scopes: WithSc
     operator = await with_scopes(Scope.ADMIN)
     for method, path in ROUTES:
         if method == "GET" and "{" in path and not path.startswith(NONE_OF_THEIRS):
-            wanted = 503 if path.endswith("/sessions") else 404 if path.endswith(("/vacation", "/{uid}", "/content")) else 200
+            nothing = path.endswith(("/vacation", "/{uid}", "/content", "/{event_id}"))
+            wanted = 503 if path.endswith("/sessions") else 404 if nothing else 200
             assert (await operator.get(path.format(**theirs))).status_code == wanted, path
 
 

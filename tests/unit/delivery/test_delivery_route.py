@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import pytest
 
-from delivery import guard
 from delivery.route import (
     AddressAnswer,
     Addresses,
@@ -17,6 +16,7 @@ from delivery.route import (
     hosts_of,
     literal,
 )
+from mailstead.model import public_address
 from mailstead.model.dns import NoRecords, NoSuchName, Trouble
 
 OWN = frozenset({"mx.own.test"})
@@ -70,12 +70,12 @@ def test_a_domain_that_is_our_own_name_and_has_no_mx_is_a_loop() -> None:
     ],
 )
 def test_endpoints(answers: Sequence[tuple[str, AddressAnswer]], expected: list[str] | str) -> None:
-    found = endpoints_of("dest.test", answers, 25, guard.forbidden, reverse)
+    found = endpoints_of("dest.test", answers, 25, public_address.forbidden, reverse)
     assert (found.status if isinstance(found, Unroutable) else [e.address for e in found]) == expected
 
 
 def test_an_endpoint_keeps_the_name_of_its_host() -> None:
-    found = endpoints_of("dest.test", [("mx.dest.test", Addresses(("8.8.8.8",)))], 2525, guard.forbidden, reverse)
+    found = endpoints_of("dest.test", [("mx.dest.test", Addresses(("8.8.8.8",)))], 2525, public_address.forbidden, reverse)
     assert found == (Endpoint("mx.dest.test", "8.8.8.8", 2525),)
 
 
@@ -128,8 +128,8 @@ def test_address_literals(domain: str, expected: str | None) -> None:
         ("2001:db8::1", False),
     ],
 )
-def test_guard(address: str, public: bool) -> None:
-    assert (guard.forbidden(address) is None) is public
+def test_public_addresses(address: str, public: bool) -> None:
+    assert (public_address.forbidden(address) is None) is public
 
 
 @pytest.mark.parametrize(

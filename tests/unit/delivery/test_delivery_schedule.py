@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from delivery.schedule import RetryCurve, delay_is_news, next_attempt, pause
+from delivery.schedule import delay_is_news
+from mailstead.model.retry import RetryCurve, next_attempt, pause
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 CURVE = RetryCurve()

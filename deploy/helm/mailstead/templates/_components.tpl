@@ -37,4 +37,5 @@ api:
 jobs:
   observe: 9106
   listeners: []
+  egress: [443] # webhooks
 {{- end -}}

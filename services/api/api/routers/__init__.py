@@ -27,6 +27,8 @@ from api.routers import (
     suppressions,
     tenants,
     vacations,
+    webhook_deliveries,
+    webhooks,
 )
 
 ROUTERS = (
@@ -50,6 +52,8 @@ ROUTERS = (
     queue_pauses.router,
     queue.router,
     delivery_rules.router,
+    webhooks.router,
+    webhook_deliveries.router,
     account_access.router,
     sign_ins.router,
     api_keys.router,

@@ -13,7 +13,7 @@ Invariants that hold the shape together:
 from mailstead.store.schema.annotations import account_metadata, mailbox_metadata
 from mailstead.store.schema.audit import audit_entries, audit_outcomes
 from mailstead.store.schema.base import metadata
-from mailstead.store.schema.coordination import greylist, idempotency_keys, leases, limits, outbox, session_counts
+from mailstead.store.schema.coordination import greylist, idempotency_keys, leases, limits, session_counts
 from mailstead.store.schema.directory import accounts, addresses, api_keys, domains, srs_keys, tenants
 from mailstead.store.schema.login import (
     app_passwords,
@@ -25,6 +25,15 @@ from mailstead.store.schema.login import (
     totp_secrets,
 )
 from mailstead.store.schema.mail import CHUNK_SIZE, chunks, contents, emails, expunged, mailboxes, messages, subscriptions
+from mailstead.store.schema.outside import (
+    event_readers,
+    outbox,
+    outside_events,
+    webhook_attempts,
+    webhook_deliveries,
+    webhook_secrets,
+    webhooks,
+)
 from mailstead.store.schema.queue import (
     delivery_rules,
     queue_attempts,
@@ -51,6 +60,7 @@ __all__ = [
     "delivery_rules",
     "domains",
     "emails",
+    "event_readers",
     "expunged",
     "greylist",
     "idempotency_keys",
@@ -64,6 +74,7 @@ __all__ = [
     "messages",
     "metadata",
     "outbox",
+    "outside_events",
     "queue_attempts",
     "queue_messages",
     "queue_pauses",
@@ -81,4 +92,8 @@ __all__ = [
     "suppressions",
     "tenants",
     "totp_secrets",
+    "webhook_attempts",
+    "webhook_deliveries",
+    "webhook_secrets",
+    "webhooks",
 ]

@@ -1,6 +1,6 @@
-"""What replicas agree on: leases, limits, and what must reach an outside receiver."""
+"""What replicas agree on: leases, limits, and what was asked before."""
 
-from sqlalchemy import BigInteger, Boolean, CheckConstraint, Column, Double, Index, Integer, LargeBinary, Table, Text, Uuid, text
+from sqlalchemy import BigInteger, Boolean, CheckConstraint, Column, Double, Index, Integer, LargeBinary, Table, Text
 
 from mailstead.store.schema.base import metadata, moment
 
@@ -11,20 +11,6 @@ leases = Table(
     Column("holder", Text, nullable=False),
     Column("fence", BigInteger, nullable=False),
     moment("expires_at"),
-)
-
-outbox = Table(
-    "outbox",
-    metadata,
-    Column("account_id", BigInteger, primary_key=True, comment="whose event it is; no foreign key: it outlives the account"),
-    Column("entry_id", Uuid, primary_key=True),
-    Column("topic", Text, nullable=False),
-    Column("payload", LargeBinary, nullable=False, comment="what the receiver is sent"),
-    moment("due_at"),
-    Column("leased_by", Text),
-    Column("fence", BigInteger, nullable=False, server_default=text("0")),
-    Column("attempts", Integer, nullable=False, server_default=text("0")),
-    Index("outbox_due_at_idx", "due_at"),
 )
 
 idempotency_keys = Table(

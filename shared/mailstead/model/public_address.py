@@ -1,4 +1,4 @@
-"""Which addresses mail may be sent to: strangers' DNS records must not make this service talk to the inside of a network.
+"""Which addresses a stranger may have us connect to: their DNS records must not make us talk to the inside of a network.
 
 The decision is taken on the address that will be connected to, after DNS, so that a name cannot change its meaning in between.
 """

@@ -1,0 +1,90 @@
+"""What the world outside is told, by webhooks and by the stream of the API: the types of events, and what each carries.
+
+An event is written in the transaction that makes it true (`store/outbox.py`). Its type, once released, keeps its fields and what
+they mean; new ones may come. Octets of mail are never in it.
+"""
+
+from typing import ClassVar, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Outside(BaseModel):
+    """One type of event. `at` of the event says when it came true."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    type: ClassVar[str]
+
+
+class MessageReceived(Outside):
+    """A message was filed in a mailbox: by mail from outside, from another account here, or by a bounce. Not by IMAP APPEND."""
+
+    type: ClassVar[str] = "message.received"
+
+    account_id: int
+    address: str = Field(description="Of the account")
+    mailbox_id: int
+    uid: int = Field(description="In this mailbox")
+    trace_id: str = Field(description="As logs and the journey of the message name it")
+    size: int = Field(description="Octets")
+    message_id: str = Field(description="As the message says; empty: it does not")
+    sender: str = Field(description="Who wrote it, as it says")
+    subject: str
+
+
+class _Settled(Outside):
+    """What became of one recipient on another host."""
+
+    queue_id: UUID
+    trace_id: str
+    account_id: int | None = Field(description="Who submitted it; null: the house itself, as a bounce")
+    sender: str = Field(description="Reverse-path; empty: the null sender")
+    recipient: str
+    status: str = Field(description="Enhanced status code (RFC 3463)")
+    reply: str = Field(description="What the other host said, or why there was none")
+
+
+class MessageDelivered(_Settled):
+    """Another host took responsibility for a recipient."""
+
+    type: ClassVar[str] = "message.delivered"
+
+    attempts: int
+    host: str | None
+
+
+class MessageDeferred(_Settled):
+    """An attempt did not come to an end; there will be another."""
+
+    type: ClassVar[str] = "message.deferred"
+
+    attempts: int
+    host: str | None
+
+
+class MessageBounced(_Settled):
+    """A recipient was given up: refused for good, expired, or on the suppression list and so not tried."""
+
+    type: ClassVar[str] = "message.bounced"
+
+    attempts: int
+    host: str | None
+    bounce_class: str | None = Field(description="What the refusal is about, where it could be told")
+    suppressed: bool
+
+
+class WebhookTest(Outside):
+    """Somebody tries a webhook. Only this one is told."""
+
+    type: ClassVar[str] = "webhook.test"
+
+    webhook_id: int
+
+
+CATALOGUE: tuple[type[Outside], ...] = (MessageReceived, MessageDelivered, MessageDeferred, MessageBounced, WebhookTest)
+TYPES: dict[str, type[Outside]] = {event.type: event for event in CATALOGUE}
+
+EventType = Literal["message.received", "message.delivered", "message.deferred", "message.bounced"]
+"""What a webhook can ask for: all but trials."""

@@ -323,6 +323,14 @@ async def test_indexing_rests_between_its_transactions(
     assert len(took) == 3 and min(took) > 0
 
 
+async def test_new_mail_is_left_to_its_readers_for_a_while(ingest: Ingest, alice: Account, jobs_db: Database) -> None:
+    await fill(ingest, alice, 3)
+    patient = SearchIndex(jobs_db, settle_seconds=3600)
+    assert await patient.fill() == 0
+    assert await patient.backlog() == 3
+    assert await SearchIndex(jobs_db).fill() == 3
+
+
 async def test_mail_that_is_reclaimed_takes_its_text_along(
     ingest: Ingest, alice: Account, messages: Messages, jobs_db: Database, reclaim: Reclaim, owner_db: Database
 ) -> None:

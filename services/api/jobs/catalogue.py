@@ -46,7 +46,11 @@ def catalogue(db: Database, settings: JobsSettings, metrics: JobsMetrics) -> tup
     """All jobs of this release."""
     reclaim, sizes, srs_keys, pauses = Reclaim(db), Sizes(db), SrsKeys(db), QueuePauses(db)
     sending = WebhookSending(db)
-    index = SearchIndex(db, lambda seconds: asyncio.sleep(seconds * (1 / settings.jobs_search_share - 1)))
+    index = SearchIndex(
+        db,
+        lambda seconds: asyncio.sleep(seconds * (1 / settings.jobs_search_share - 1)),
+        settings.jobs_search_settle_seconds,
+    )
 
     def removed(kind: str, count: int) -> None:
         metrics.removed.labels(kind).inc(count)

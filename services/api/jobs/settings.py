@@ -14,6 +14,12 @@ class JobsSettings(ServiceSettings, WebhookSettings):
     jobs_search_seconds: float = Field(
         default=2, gt=0, description="Seconds between two looks for new mail whose text is to be indexed for SEARCH"
     )
+    jobs_search_settle_seconds: float = Field(
+        default=5,
+        ge=0,
+        le=3600,
+        description="How long new mail is left to its readers before this job takes it; SEARCH reads it meanwhile",
+    )
     jobs_search_share: float = Field(
         default=0.5,
         gt=0,

@@ -17,6 +17,11 @@ def new_id() -> UUID:
     return UUID(int=value & ~(0xF000 << 64) & ~(0xC000 << 48) | 0x7000 << 64 | 0x8000 << 48)
 
 
+def id_after(at: float) -> UUID:
+    """Above each identifier that was made until `at`, in Unix seconds, and below those that are made later."""
+    return UUID(int=(int(at * 1000) + 1) << 80)
+
+
 def _random() -> bytes:
     """Octets that nobody else has. A process that forks afterwards would share them with its child: ours never do."""
     while True:

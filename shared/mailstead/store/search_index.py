@@ -13,6 +13,7 @@ from uuid import UUID
 
 import asyncpg
 
+from mailstead.model.ids import id_after
 from mailstead.store.content import Source
 from mailstead.store.engine import Connection, Database
 from mailstead.store.message_text import Pieces, read_pieces, text_octets
@@ -30,7 +31,8 @@ COUNTED = 100_000  # pending emails that are counted at most
 
 _CLAIM = """
 SELECT account_id, email_id FROM search_pending
-WHERE (account_id, email_id) > ($1::bigint, $2::uuid) ORDER BY account_id, email_id LIMIT $3 FOR UPDATE SKIP LOCKED
+WHERE (account_id, email_id) > ($1::bigint, $2::uuid) AND email_id < $3
+ORDER BY account_id, email_id LIMIT $4 FOR UPDATE SKIP LOCKED
 """
 _HOLD = """
 SELECT e.account_id, e.email_id, e.tenant_id, e.blob_id, e.prefix, e.header_size, e.size, c.header, c.structure
@@ -69,13 +71,19 @@ async def _no_rest(_seconds: float) -> None:
 class SearchIndex:
     """Raises Refused(UNAVAILABLE) only."""
 
-    def __init__(self, database: Database, rest: Callable[[float], Awaitable[None]] = _no_rest) -> None:
-        """`rest` is awaited after each transaction, with the seconds that it took: time that is left to others."""
+    def __init__(
+        self, database: Database, rest: Callable[[float], Awaitable[None]] = _no_rest, settle_seconds: float = 0
+    ) -> None:
+        """`rest` is awaited after each transaction, with the seconds that it took: time that is left to others.
+
+        An email is left alone for `settle_seconds`: its readers, and the deliveries that came with it, go first.
+        """
         self._database = database
         self._rest = rest
+        self._settle_seconds = settle_seconds
 
     async def fill(self) -> int:
-        """Index what is pending, until a look at all accounts finds nothing; how many emails that were.
+        """Index what is pending and settled, until a look at all accounts finds nothing; how many emails that were.
 
         After each transaction that one account has filled it is the next one's turn: none waits for a large import of another.
         """
@@ -102,7 +110,7 @@ class SearchIndex:
 
     async def _step(self, connection: Connection, after: _Key) -> tuple[int, _Key]:
         """How many emails were indexed, and behind which key to go on; the first key when the end is reached."""
-        rows = await connection.fetch(_CLAIM, *after, CLAIM)
+        rows = await connection.fetch(_CLAIM, *after, id_after(time.time() - self._settle_seconds), CLAIM)
         if not rows:
             return 0, _FIRST
         claimed: list[_Key] = [(row["account_id"], row["email_id"]) for row in rows]

@@ -3,7 +3,7 @@
 import time
 from uuid import RFC_4122
 
-from mailstead.model.ids import new_id, new_trace_id
+from mailstead.model.ids import id_after, new_id, new_trace_id
 
 
 def test_an_id_tells_when_it_was_made() -> None:
@@ -19,3 +19,9 @@ def test_trace_ids_are_32_hexadecimal_digits() -> None:
     trace = new_trace_id()
     assert len(trace) == 32
     int(trace, 16)
+
+
+def test_identifiers_can_be_told_apart_by_when_they_were_made() -> None:
+    made = new_id()
+    now = time.time()
+    assert id_after(now - 10) < made < id_after(now)

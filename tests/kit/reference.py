@@ -181,8 +181,8 @@ def event_types_page() -> str:
     lines = [
         "# Types of events",
         "",
-        "What webhooks are told; [../events.md](../events.md) says how. `data` of an event has the fields of its type. New types",
-        "and new fields may come: overlook what you do not know.",
+        "What webhooks and streams tell; [../events.md](../events.md) says how. `data` of an event has the fields of its type.",
+        "New types and new fields may come: overlook what you do not know.",
     ]
     for event in CATALOGUE:
         lines += ["", f"## {event.type}", "", " ".join((event.__doc__ or "").split()), ""]

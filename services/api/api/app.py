@@ -14,6 +14,7 @@ from api import console, openapi
 from api.deps import Backend
 from api.dns_records import Hosts
 from api.errors import on_http, on_invalid, on_refused, on_unexpected
+from api.event_feed import EventFeed
 from api.metrics import ApiMetrics, CanaryMetrics
 from api.middleware import Outermost
 from api.overviews import Overviews
@@ -37,6 +38,7 @@ from mailstead.store.app_passwords import AppPasswords
 from mailstead.store.audit import Audit
 from mailstead.store.delivery_rules import DeliveryRules
 from mailstead.store.engine import Database
+from mailstead.store.event_log import EventLog
 from mailstead.store.idempotency import IdempotencyKeys
 from mailstead.store.limits import Limits, Rate
 from mailstead.store.mailboxes import Mailboxes
@@ -113,6 +115,7 @@ def backend_over(
     canary: CanaryMetrics,
 ) -> Backend:
     """What requests share, over one database."""
+    event_log = EventLog(db)
     return Backend(
         db=db,
         bus=bus,
@@ -145,6 +148,13 @@ def backend_over(
         queue_pauses=QueuePauses(db),
         max_queue_action=settings.api_max_queue_action,
         suppressions=Suppressions(db),
+        event_log=event_log,
+        event_feed=EventFeed(
+            event_log,
+            max_streams=settings.api_max_streams,
+            max_of_caller=settings.api_max_streams_of_caller,
+            seconds=settings.api_stream_seconds,
+        ),
         webhooks=Webhooks(db),
         webhook_deliveries=WebhookDeliveries(db),
         private_webhooks=settings.webhook_private_receivers,
@@ -170,8 +180,11 @@ async def api(settings: ApiSettings, runtime: Runtime) -> AsyncIterator[None]:
         resolver = Resolver(settings.dns_servers, settings.dns_port, seconds=settings.dns_seconds)
         stack.push_async_callback(resolver.close)
         canary = CanaryMetrics.register(runtime.registry)
-        app = create_app(backend_over(db, bus, passwords, authenticator, resolver, settings, canary))
+        backend = backend_over(db, bus, passwords, authenticator, resolver, settings, canary)
+        app = create_app(backend)
+        await stack.enter_async_context(runtime.running(backend.event_feed.follow(), "follow events"))
         bodies = {account_imports.PATH: settings.api_max_import}
         guarded = Outermost(app, ApiMetrics.register(runtime.registry), settings.api_max_body, bodies)
         await stack.enter_async_context(serve_http(guarded, settings, runtime))
+        stack.callback(backend.event_feed.close)
         yield

@@ -15,6 +15,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer, SecurityS
 from api.auditing import READS, begin
 from api.callers import Caller, caller_signed_in, require_reach
 from api.dns_records import Hosts
+from api.event_feed import EventFeed
 from api.metrics import CanaryMetrics
 from api.overviews import Overviews
 from api.rate_limit import RateLimit
@@ -35,6 +36,7 @@ from mailstead.store.app_passwords import AppPasswords
 from mailstead.store.audit import Audit
 from mailstead.store.delivery_rules import DeliveryRules
 from mailstead.store.engine import Database
+from mailstead.store.event_log import EventLog
 from mailstead.store.idempotency import IdempotencyKeys
 from mailstead.store.mailboxes import Mailboxes
 from mailstead.store.message_view import MessageView
@@ -95,6 +97,8 @@ class Backend:
     queue_pauses: QueuePauses
     max_queue_action: int
     suppressions: Suppressions
+    event_log: EventLog
+    event_feed: EventFeed
     webhooks: Webhooks
     webhook_deliveries: WebhookDeliveries
     private_webhooks: bool

@@ -14,6 +14,8 @@ from mailstead.model.failure import Failure
 from mailstead.model.ids import new_trace_id
 from mailstead.ops.logging import bind, get_logger
 
+STREAM = b"text/event-stream"
+
 log = get_logger()
 
 
@@ -31,15 +33,18 @@ class Outermost:
             await self._app(scope, receive, send)
             return
         started = time.perf_counter()
+        answered: float | None = None  # of what has no end of its own, when it began
         trace_id = new_trace_id()
         status = 0
         max_body = self._max_bodies.get(scope["path"], self._max_body)
 
         async def answer(message: Message) -> None:
-            nonlocal status
+            nonlocal status, answered
             if message["type"] == "http.response.start":
                 status = message["status"]
                 headers = [*message.get("headers", ()), (b"x-trace-id", trace_id.encode())]
+                if any(name == b"content-type" and value.startswith(STREAM) for name, value in headers):
+                    answered = time.perf_counter()
                 if not any(name == b"cache-control" for name, _ in headers):
                     headers.append((b"cache-control", b"no-store"))
                 allowance: Allowance | None = scope.get("state", {}).get("allowance")
@@ -59,7 +64,7 @@ class Outermost:
                 if not status:
                     await problem_response(problem_of(Failure.UNAVAILABLE))(scope, receive, answer)
             finally:
-                elapsed = time.perf_counter() - started
+                elapsed = (answered or time.perf_counter()) - started
                 self._metrics.requests.labels(_method(scope), _route(scope), str(status)).observe(elapsed)
 
 

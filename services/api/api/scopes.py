@@ -24,6 +24,7 @@ class Scope(StrEnum):
     DELIVERY_RULES_READ = "delivery-rules:read"
     DELIVERY_RULES_WRITE = "delivery-rules:write"
     QUEUE_WRITE = "queue:write"
+    EVENTS_READ = "events:read"
     WEBHOOKS_READ = "webhooks:read"
     WEBHOOKS_WRITE = "webhooks:write"
     SERVER_READ = "server:read"

@@ -21,6 +21,13 @@ class ApiSettings(ServiceSettings, LoginSettings, DnsSettings, SieveSettings, We
         description="Recipients that one request to the queue changes at most; it says where to go on",
     )
     api_max_requests: int = Field(default=1000, ge=1, description="Connections and requests at work at once; beyond it, 503")
+    api_max_streams: int = Field(default=100, ge=1, description="Streams of events at once; beyond it, 429")
+    api_max_streams_of_caller: int = Field(default=10, ge=1, description="Streams of events of one caller at once")
+    api_stream_seconds: float = Field(
+        default=300,
+        gt=0,
+        description="How long a stream of events lasts, in seconds; who follows comes back, and has to be allowed to still",
+    )
     api_password_strength: int = Field(
         default=2, ge=0, le=4, description="How hard a password must be to guess that somebody sets, from 0 (anything) to 4"
     )

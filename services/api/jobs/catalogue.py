@@ -10,6 +10,7 @@ from jobs.settings import JobsSettings
 from mailstead.ops.logging import get_logger
 from mailstead.store.audit import purge_audit
 from mailstead.store.engine import Database
+from mailstead.store.event_log import forget_event_readers
 from mailstead.store.greylist import purge_greylist
 from mailstead.store.idempotency import purge_idempotency_keys
 from mailstead.store.invariants import CHECKS, check_invariants
@@ -73,6 +74,7 @@ def catalogue(db: Database, settings: JobsSettings, metrics: JobsMetrics) -> tup
         removed("idempotency_key", await purge_idempotency_keys(db))
         removed("limit", await forget_full(db, LIMITS_FULL))
         removed("event", await purge_outside_events(db, timedelta(days=settings.jobs_event_days)))
+        removed("event_reader", await forget_event_readers(db))
         removed("greylist", await purge_greylist(db))
         removed("login_failure", await forget_failures(db, LOGIN_FAILURES_KEPT))
 

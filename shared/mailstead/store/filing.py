@@ -24,7 +24,7 @@ from mailstead.model.ids import new_id
 from mailstead.store.delivery import AlreadyMarked, Delivery, NoSuchMailboxes, Outgoing, Receipt, Stored
 from mailstead.store.engine import Connection
 from mailstead.store.marks import set_marks
-from mailstead.store.outbox import wanted
+from mailstead.store.outbox import ANYBODY_LISTENS, wanted
 from mailstead.store.schema import CHUNK_SIZE
 from mailstead.store.tenant_keys import TenantKeys
 from mailstead.store.usage import usages
@@ -35,11 +35,11 @@ MAX_IDENTIFIER = 1000  # octets of a stored Message-ID; an index row holds at mo
 MAX_REFERENCES = 50  # Message-IDs followed to find a message's thread
 ABSENT = "\x02"  # stands for a field that a message lacks; no folded text has it
 
-_LOCK = """
-SELECT m.account_id, m.name, m.mailbox_id, m.uidvalidity, m.uidnext, m.highest_modseq
+_LOCK = f"""
+SELECT m.account_id, m.name, m.mailbox_id, m.uidvalidity, m.uidnext, m.highest_modseq, (SELECT {ANYBODY_LISTENS}) AS listens
 FROM mailboxes m JOIN unnest($1::bigint[], $2::text[]) AS d(account_id, name) USING (account_id, name)
-ORDER BY m.account_id, m.mailbox_id FOR UPDATE OF m {}
-"""
+ORDER BY m.account_id, m.mailbox_id FOR UPDATE OF m {{}}
+"""  # noqa: S608 - constants only
 _LOCK_FREE = _LOCK.format("SKIP LOCKED")
 _LOCK_WAITING = _LOCK.format("")
 
@@ -65,7 +65,7 @@ SELECT tenant_id, hash, blob_id FROM kept
 
 _STAGE = "INSERT INTO chunks (tenant_id, blob_id, number, data) SELECT $1, $2, * FROM unnest($3::int[], $4::bytea[])"
 
-_FILE = f"""
+_FILING = f"""
 WITH counted AS (
     UPDATE mailboxes m
     SET uidnext = m.uidnext + c.messages, highest_modseq = c.modseq, messages = m.messages + c.messages,
@@ -98,17 +98,23 @@ WITH counted AS (
     FROM d
 ), pending AS (
     INSERT INTO search_pending (account_id, email_id) SELECT account_id, email_id FROM d
-), told AS (  -- what arrives has a prefix of ours, what its owner appends has none
+){{told}}
+INSERT INTO messages (account_id, mailbox_id, uid, modseq, flags, keywords, size, internal_date, saved_at, email_id)
+SELECT account_id, mailbox_id, uid, modseq, flags, string_to_array(keywords, ' '), size, internal_date, now(), email_id FROM d
+"""  # noqa: S608 - constants only
+
+# What arrives has a prefix of ours; what its owner appends has none.
+_TOLD = f"""
+, told AS (
     INSERT INTO outbox (account_id, event_id, tenant_id, type, data)
     SELECT account_id, gen_random_uuid(), tenant_id, 'message.received', jsonb_build_object(
         'account_id', account_id, 'address', (SELECT a.address FROM accounts a WHERE a.account_id = d.account_id),
         'mailbox_id', mailbox_id, 'uid', uid, 'trace_id', trace_id, 'size', size, 'message_id', message_id, 'sender', sender,
         'subject', subject)
     FROM d WHERE prefix <> '' AND {wanted("d.tenant_id", "'message.received'")}
-)
-INSERT INTO messages (account_id, mailbox_id, uid, modseq, flags, keywords, size, internal_date, saved_at, email_id)
-SELECT account_id, mailbox_id, uid, modseq, flags, string_to_array(keywords, ' '), size, internal_date, now(), email_id FROM d
-"""  # noqa: S608 - constants only
+)"""  # noqa: S608 - constants only
+_FILE = _FILING.format(told="")
+_FILE_AND_TELL = _FILING.format(told=_TOLD)
 
 _QUEUE = """
 WITH queued AS (
@@ -143,6 +149,7 @@ class _Locked:
     uidvalidity: int
     first_uid: int
     previous_modseq: int
+    listens: bool  # somebody, to some events
     messages: int = 0
     unseen: int = 0
     deleted: int = 0
@@ -227,7 +234,8 @@ async def _file(
     touched = [mailbox for mailbox in mailboxes.values() if mailbox.messages]
     if touched:
         counts = [(m.account_id, m.mailbox_id, m.modseq, m.messages, m.unseen, m.deleted, m.size) for m in touched]
-        await connection.execute(_FILE, *_columns([row for rows, _ in copies for row in rows]), *_columns(counts))
+        statement = _FILE_AND_TELL if touched[0].listens else _FILE
+        await connection.execute(statement, *_columns([row for rows, _ in copies for row in rows]), *_columns(counts))
     queue_ids = await _queue(connection, [(n, deliveries[n]) for n in admitted], blobs, now)
     events: list[Event] = [MailboxChanged(m.account_id, m.mailbox_id, m.previous_modseq, m.modseq) for m in touched]
     if queue_ids:
@@ -253,7 +261,7 @@ async def _lock(connection: Connection, deliveries: Sequence[Delivery], wait: bo
     rows = await connection.fetch(_LOCK_WAITING if wait else _LOCK_FREE, *_columns(wanted))
     return {
         (row["account_id"], row["name"]): _Locked(
-            row["account_id"], row["mailbox_id"], row["uidvalidity"], row["uidnext"], row["highest_modseq"]
+            row["account_id"], row["mailbox_id"], row["uidvalidity"], row["uidnext"], row["highest_modseq"], row["listens"]
         )
         for row in rows
     }

@@ -35,6 +35,11 @@ SELECT count(*) AS taken FROM taken
 """
 
 
+ANYBODY_LISTENS = """(EXISTS (SELECT FROM webhooks WHERE enabled)
+                     OR EXISTS (SELECT FROM event_readers WHERE expires_at > now()))"""
+"""SQL: whether any tenant wants any event. By this a hot statement is chosen that tells, or one that does not."""
+
+
 def wanted(tenant: str, event_type: str) -> str:
     """SQL: whether anybody wants events of this type of this tenant, both given as SQL."""
     return f"""(EXISTS (SELECT FROM webhooks w WHERE w.enabled AND (w.tenant_id = {tenant} OR w.tenant_id IS NULL)

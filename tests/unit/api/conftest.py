@@ -41,6 +41,7 @@ async def backend(database_urls: DatabaseUrls) -> AsyncIterator[Backend]:
         sieve_max_scripts=2,
         sieve_max_script_octets=2_000,
         api_rate_per_second=0,
+        api_stream_seconds=0.05,
     )
     async with open_database(database_urls.api) as db, open_bus(None, name="test") as bus:
         passwords = Passwords()

@@ -87,7 +87,8 @@ async def made(client: httpx.AsyncClient, path: str, body: dict[str, Any]) -> di
 
 @pytest.mark.timeout(180)
 async def test_every_operation_answers_as_the_document_says(served: Start, key: str) -> None:
-    async with served(api_rate_per_second=0, dns_servers="127.0.0.1", dns_port=9, dns_seconds=0.2) as port:
+    dns = {"dns_servers": "127.0.0.1", "dns_port": 9, "dns_seconds": 0.2}
+    async with served(api_rate_per_second=0, api_stream_seconds=0.05, **dns) as port:
         url, headers = f"http://127.0.0.1:{port}", {"Authorization": f"Bearer {key}"}
         async with httpx.AsyncClient(trust_env=False, base_url=url, headers=headers) as client:
             document = (await client.get("/v1/openapi.json")).json()

@@ -95,6 +95,8 @@ ROUTES: dict[tuple[str, str], Scope | None] = {
     ("POST", "/v1/queue-pauses"): Scope.QUEUE_WRITE,
     ("GET", "/v1/queue-pauses/{pause_id}"): Scope.QUEUE_READ,
     ("DELETE", "/v1/queue-pauses/{pause_id}"): Scope.QUEUE_WRITE,
+    ("GET", "/v1/events"): Scope.EVENTS_READ,
+    ("GET", "/v1/events/stream"): Scope.EVENTS_READ,
     ("GET", "/v1/webhooks"): Scope.WEBHOOKS_READ,
     ("POST", "/v1/webhooks"): Scope.WEBHOOKS_WRITE,
     ("GET", "/v1/webhooks/{webhook_id}"): Scope.WEBHOOKS_READ,

@@ -32,4 +32,9 @@ def binary_answer(item: Binary, decoded: bytes) -> bytes:
 
 def literal(octets: bytes) -> bytes:
     """A literal behind a space."""
-    return b" {%d}\r\n%b" % (len(octets), octets)
+    return b" {%d}\r\n%b" % (len(octets), without_nul(octets))
+
+
+def without_nul(octets: bytes) -> bytes:
+    """As many octets, such as may stand in a literal: 0x80 in place of NUL (RFC 9051 §4.3)."""
+    return octets.replace(b"\0", b"\x80")

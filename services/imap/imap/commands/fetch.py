@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Itera
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from imap.binary import UnknownEncoding, binary_answer, literal, undo
+from imap.binary import UnknownEncoding, binary_answer, literal, undo, without_nul
 from imap.commands.targets import spans_of
 from imap.fetch_plan import Encoded, Extent, FetchPlan, Located, Octets, header_part, locate, plan
 from imap.grammar.fetch import Attribute, FetchItem
@@ -228,7 +228,7 @@ async def _send_with_sections(
                 case Octets(data):
                     said.append(data)
                 case Extent(start, stop) if whole is not None:
-                    said += (b" {%d}\r\n" % (stop - start), whole[start:stop])
+                    said += (b" {%d}\r\n" % (stop - start), without_nul(whole[start:stop]))
                 case Extent(start, stop):
                     said.append(b" {%d}\r\n" % (stop - start))
                     octets_sent(sum(map(len, said)))
@@ -269,7 +269,7 @@ async def _stream(session: Session, row: Summary, start: int, stop: int) -> None
     left = stop - start
     try:
         async for piece in session.backend.messages.read(row.source, start, stop - start):
-            await _send(session, piece)
+            await _send(session, without_nul(piece))
             left -= len(piece)
     except Refused as refused:
         raise BrokenOff(refused.detail) from refused

@@ -21,7 +21,8 @@ from mailstead.store.mailboxes import Mailboxes
 from mailstead.store.maildrop import Maildrops
 from mailstead.store.messages import Messages, Want
 from mailstead.store.query import And, Body, Header, Text, Uids
-from mailstead.store.queue import Outcome, Queue, RecipientOutcome
+from mailstead.store.queue import Queue
+from mailstead.store.queued import Outcome, RecipientOutcome
 from mailstead.store.search import Search
 from mailstead.store.sieve_scripts import SieveScripts
 from store.builders import Account, delivery, outgoing, parsed

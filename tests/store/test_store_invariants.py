@@ -14,7 +14,8 @@ from mailstead.store.ingest import Ingest
 from mailstead.store.invariants import CHECKS, SHOWN, check_invariants
 from mailstead.store.mailboxes import Mailboxes
 from mailstead.store.messages import Messages
-from mailstead.store.queue import Outcome, Queue, RecipientOutcome
+from mailstead.store.queue import Queue
+from mailstead.store.queued import Outcome, RecipientOutcome
 from store.builders import Account, delivery, fill, outgoing, parsed
 
 # Statements that break exactly the invariant of this name in the database that `filled` makes.

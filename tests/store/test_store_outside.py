@@ -14,7 +14,8 @@ from mailstead.store import outbox
 from mailstead.store.engine import Connection, Database
 from mailstead.store.ingest import Ingest
 from mailstead.store.outbox import relay
-from mailstead.store.queue import Attempt, Outcome, Queue, RecipientOutcome
+from mailstead.store.queue import Queue
+from mailstead.store.queued import Attempt, Outcome, RecipientOutcome
 from mailstead.store.webhook_deliveries import WebhookDeliveries
 from mailstead.store.webhook_sending import Attempted, WebhookSending, purge_outside_events
 from mailstead.store.webhooks import WebhookChange, WebhookRow, Webhooks

@@ -3,9 +3,11 @@
 import asyncio
 import random
 from collections import Counter
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+import asyncpg
 import pytest
 
 from mailstead.model.bounce import BounceClass
@@ -13,7 +15,8 @@ from mailstead.model.failure import Failure, Refused
 from mailstead.store.engine import Database
 from mailstead.store.ingest import Ingest
 from mailstead.store.mailboxes import Mailboxes
-from mailstead.store.queue import Attempt, Leased, Outcome, Queue, RecipientOutcome
+from mailstead.store.queue import Queue
+from mailstead.store.queued import Attempt, Leased, Outcome, RecipientOutcome
 from mailstead.store.suppressions import Suppressions, note, purge_suppressions
 from store.builders import Account, Town, delivery, outgoing
 
@@ -233,3 +236,49 @@ async def test_a_deferred_recipient_waits_for_its_time(queue: Queue, ingest: Ing
     await queue.settle(lease, later, ATTEMPT)
     assert await queue.claim("worker", 10, MINUTE) == []
     assert await queue.next_due() == until
+
+
+async def test_leases_that_end_together_are_settled_together(
+    queue: Queue, ingest: Ingest, alice: Account, delivery_db: Database, owner_db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By few statements; the one among them that was lost is told so, and the others stand (D1, D3)."""
+    for number in range(20):
+        await queued(ingest, alice, f"a@d{number}.test", f"b@d{number}.test")
+    leases = await queue.claim("worker", 40, MINUTE)
+    lost = leases[7]
+    await owner_db.execute("arrange", "UPDATE queue_recipients SET fence = fence + 1 WHERE queue_id = $1", lost.queue_id)
+    asked = Counter[str]()
+    fetch = delivery_db.fetch
+
+    async def counted(what: str, sql: str, *arguments: object) -> Sequence[asyncpg.Record]:
+        asked[what] += 1
+        return await fetch(what, sql, *arguments)
+
+    monkeypatch.setattr(delivery_db, "fetch", counted)
+    answers = await asyncio.gather(*(queue.settle(lease, delivered(lease), ATTEMPT) for lease in leases), return_exceptions=True)
+    refused = [answer for answer in answers if answer is not None]
+    assert len(refused) == 1 and isinstance(answers[7], Refused) and answers[7].failure is Failure.CONFLICT
+    assert asked == {"settle": 1}
+    counts = await queue.counts()
+    assert (counts.leased, counts.waiting) == (2, 0)
+    row = await owner_db.fetchrow("look", "SELECT count(*) AS n, count(DISTINCT queue_id) AS messages FROM queue_attempts")
+    assert row is not None and (row["n"], row["messages"]) == (38, 19)
+    await owner_db.execute("arrange", "UPDATE queue_recipients SET fence = fence - 1 WHERE queue_id = $1", lost.queue_id)
+    await queue.settle(lost, delivered(lost), ATTEMPT)
+
+
+async def test_one_outcome_that_cannot_be_written_hurts_no_other(queue: Queue, ingest: Ingest, alice: Account) -> None:
+    """A batch that fails is bisected down to the culprit."""
+    for number in range(5):
+        await queued(ingest, alice, f"a@d{number}.test")
+    leases = await queue.claim("worker", 20, MINUTE)
+    late = [RecipientOutcome(0, Outcome.DEFERRED, "4.0.0", "no", until=datetime.now(UTC))]
+    broken = Attempt("mx.test", None, None, datetime(2026, 11, 23, tzinfo=UTC), 0.1)  # type: ignore[arg-type]  # NOT NULL
+    answers = await asyncio.gather(
+        *(queue.settle(lease, delivered(lease), ATTEMPT) for lease in leases[1:]),
+        queue.settle(leases[0], late, broken),
+        return_exceptions=True,
+    )
+    assert answers[:-1] == [None] * 4
+    assert isinstance(answers[-1], Refused) and answers[-1].failure is Failure.UNAVAILABLE
+    await queue.release(leases[0])

@@ -9,11 +9,12 @@ import pytest
 from mailstead.model.failure import Failure, Refused
 from mailstead.store.engine import Database
 from mailstead.store.ingest import Ingest
-from mailstead.store.queue import Asked, Attempt, Leased, Outcome, Queue, RecipientOutcome
+from mailstead.store.queue import Queue
 from mailstead.store.queue_control import Action, QueueControl
 from mailstead.store.queue_filter import QueueFilter
 from mailstead.store.queue_pauses import QueuePauses
 from mailstead.store.queue_view import QueueView
+from mailstead.store.queued import Asked, Attempt, Leased, Outcome, RecipientOutcome
 from store.builders import Account, Town, delivery, outgoing
 
 MINUTE = timedelta(minutes=1)

@@ -14,7 +14,8 @@ from mailstead.store.ingest import Ingest
 from mailstead.store.mailboxes import Mailboxes
 from mailstead.store.messages import Messages
 from mailstead.store.provisioning import Provisioning
-from mailstead.store.queue import Outcome, Queue, RecipientOutcome
+from mailstead.store.queue import Queue
+from mailstead.store.queued import Outcome, RecipientOutcome
 from mailstead.store.reclaim import Reclaim
 from mailstead.store.tenant_keys import TenantKeys
 from store.builders import Account, Town, deliver_each, delivery, fill, outgoing, parsed

@@ -22,7 +22,7 @@ from mailstead.model.failure import Refused
 from mailstead.ops.logging import get_logger
 from mailstead.store import content
 from mailstead.store.engine import Database
-from mailstead.store.queue import Leased, QueuedRecipient
+from mailstead.store.queued import Leased, QueuedRecipient
 
 AT_HAND = 256 * 1024  # octets; a body up to this size is read once, for signing and for all transactions
 RECIPIENTS_PER_TRANSACTION = 100  # RFC 5321 §4.5.3.1.8: what every server takes at least
@@ -82,6 +82,7 @@ class Courier:
     ) -> None:
         """Without `policies`, MTA-STS is not asked for; without `tlsa`, DANE is not."""
         self._database = database
+        self._small = content.WholeMessages(database)
         self._signer = signer
         self._router = router
         self._rulebook = rulebook
@@ -206,7 +207,7 @@ class Courier:
         """Read and signed; a body that is small stays at hand. Raises Refused."""
         source, body = leased.source, None
         if source.size - source.body_start <= AT_HAND:
-            whole = b"".join([octets async for _, octets in content.read_many(self._database, [source])])
+            whole = await self._small.read(source)
             header, body = whole[: source.body_start], whole[source.body_start :]
         else:
             header = b"".join([piece async for piece in content.read(self._database, source, 0, source.body_start)])

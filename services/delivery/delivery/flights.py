@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from delivery.attempt import Tried
-from mailstead.store.queue import Leased
+from mailstead.store.queued import Leased
 
 
 @dataclass(slots=True, eq=False)

@@ -5,7 +5,8 @@ from datetime import timedelta
 
 from mailstead.model.failure import Refused
 from mailstead.ops.logging import get_logger
-from mailstead.store.queue import Leased, Queue
+from mailstead.store.queue import Queue
+from mailstead.store.queued import Leased
 
 log = get_logger()
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from mailstead.ops.metrics import from_zero
-from mailstead.store.queue import Outcome, QueueCounts
+from mailstead.store.queued import Outcome, QueueCounts
 
 _ATTEMPT_SECONDS = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800)
 

@@ -10,7 +10,7 @@ from mailstead.store.delivery import Delivery, LocalCopy, Notify, Outgoing, Outg
 from mailstead.store.directory import Directory
 from mailstead.store.engine import Database
 from mailstead.store.mailbox_row import INBOX
-from mailstead.store.queue import Leased
+from mailstead.store.queued import Leased
 from mailstead.wire.dsn import Report, render_dsn
 from mailstead.wire.message import parse_message
 from mailstead.wire.trace import return_path

@@ -9,7 +9,7 @@ from delivery.outcome import Fate, Verdict, expired
 from delivery.schedule import delay_is_news
 from mailstead.model.retry import RetryCurve, next_attempt
 from mailstead.store.delivery import Notify
-from mailstead.store.queue import Leased, Outcome, QueuedRecipient, RecipientOutcome
+from mailstead.store.queued import Leased, Outcome, QueuedRecipient, RecipientOutcome
 from mailstead.wire.dsn import Action, Report, ReportedRecipient
 
 _OUTCOMES = {

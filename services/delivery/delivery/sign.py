@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import load_der_private_key
 from delivery.metrics import Metrics
 from mailstead.model.address import Address
 from mailstead.store.engine import Database
-from mailstead.store.queue import Leased
+from mailstead.store.queued import Leased
 from mailstead.store.signing_keys import ActiveKey, active_keys
 from mailstead.wire.addresses import parse_addresses
 from mailstead.wire.dkim import Algorithm, BodyHash, names_to_sign, signed_field, signing_input, unsigned_field

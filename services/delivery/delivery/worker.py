@@ -16,7 +16,8 @@ from delivery.reports import Reporter, Way
 from delivery.settlement import Policy, Settlement, settle
 from mailstead.model.failure import Failure, Refused
 from mailstead.ops.logging import bind, get_logger
-from mailstead.store.queue import Asked, Attempt, Leased, Queue
+from mailstead.store.queue import Queue
+from mailstead.store.queued import Asked, Attempt, Leased
 
 DATABASE_PAUSE = 1.0  # seconds before the database is asked again after it was away
 SHORTEST_REST = 0.2  # seconds between two looks at the queue when nothing woke us: clocks of replicas differ

@@ -7,10 +7,12 @@ from uuid import UUID
 from mailstead.model.failure import Failure, Refused
 from mailstead.store.engine import Database
 from mailstead.store.schema import CHUNK_SIZE
+from mailstead.store.together import Together
 
 CHUNKS_PER_READ = 4  # 1 MiB
 BATCH_OCTETS = 4 * 1024 * 1024  # of whole messages read by one statement
 BATCH_MESSAGES = 256
+WHOLE_TOGETHER = 32  # whole messages of different callers, read by one statement
 
 _HEADER = "SELECT header FROM contents WHERE tenant_id = $1 AND blob_id = $2"
 _CHUNKS = """
@@ -99,6 +101,21 @@ async def read_many(database: Database, sources: Sequence[Source]) -> AsyncItera
             raise _missing(sources[batch[0]])
         for n, header, body in rows:
             yield n, b"".join((sources[n].prefix, header, body or b""))
+
+
+class WholeMessages:
+    """Small messages, each as a whole; those that are wanted at the same time are read together."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._together = Together(self._read, at_most=WHOLE_TOGETHER)
+
+    async def read(self, source: Source) -> bytes:
+        """All of BODY[]. Raises Refused(UNAVAILABLE)."""
+        return await self._together.ask(source)
+
+    async def _read(self, sources: Sequence[Source]) -> list[bytes | Refused]:
+        return [octets async for _, octets in read_many(self._database, sources)]
 
 
 def _missing(source: Source) -> Refused:

@@ -5,12 +5,8 @@ recipients become due again by themselves; settling a lease whose fence has move
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import Enum
 from uuid import UUID
-
-import asyncpg
 
 from mailstead.events import Event
 from mailstead.model.bounce import BounceClass
@@ -19,11 +15,10 @@ from mailstead.store.content import Source
 from mailstead.store.delivery import Announce, Delivery, Notify, Receipt
 from mailstead.store.engine import Connection, Database
 from mailstead.store.filing import file_batch
-from mailstead.store.outbox import HOUSE, wanted
+from mailstead.store.queue_settle import STAYS, STILL_ASKED, Settled, Settling, clean, settle_within
+from mailstead.store.queued import Asked, Attempt, Leased, Outcome, QueueCounts, QueuedRecipient, RecipientOutcome
 from mailstead.store.suppressions import note
 from mailstead.store.tenant_keys import TenantKeys
-
-MAX_REPLY = 2000  # characters of a stored reply
 
 # One lease takes the due recipients of one message that share a domain. The inner choice locks and skips what others hold.
 # What is paused, or was to be held, is put aside in passing and is no longer in the way of the next claim; the table of pauses is
@@ -69,56 +64,9 @@ UPDATE queue_recipients r SET due_at = now() + $4::interval FROM unnest($2::int[
 WHERE r.queue_id = $1 AND r.number = held.number AND r.fence = held.fence AND r.state = 'leased'
 """
 
-# Where a lease leaves a recipient that is to be tried again, by what an operator asked for meanwhile.
-_STAYS = "CASE r.asked WHEN 'hold' THEN 'held' WHEN 'cancel' THEN 'cancelled' ELSE 'waiting' END"
-_STILL_ASKED = "CASE r.asked WHEN 'return' THEN 'return' END"
-
-# Which outcome the outside is told as what; what an operator cancelled, they know.
-_TOLD = """('delivered', 'message.delivered'), ('deferred', 'message.deferred'), ('failed', 'message.bounced'),
-          ('suppressed', 'message.bounced')"""
-
-# All of it or nothing: where one of the leases is no longer ours, no row is touched.
-_SETTLE = f"""
-WITH outcome AS (
-    SELECT * FROM unnest($2::int[], $3::bigint[], $4::text[], $5::timestamptz[], $6::text[], $7::text[], $8::bool[], $9::int[],
-                         $10::text[], $11::text[])
-        AS o(number, fence, state, due_at, status, reply, delay_notified, tried, outcome, bounce_class)
-), held AS MATERIALIZED (
-    SELECT r.number FROM queue_recipients r JOIN outcome o USING (number)
-    WHERE r.queue_id = $1 AND r.fence = o.fence AND r.state = 'leased' FOR UPDATE OF r
-), settled AS (
-    UPDATE queue_recipients r
-    SET state = CASE WHEN o.state = 'waiting' THEN {_STAYS} ELSE o.state END, leased_by = NULL,
-        asked = CASE WHEN o.state = 'waiting' THEN {_STILL_ASKED} END,
-        due_at = CASE WHEN r.asked = 'return' THEN now() ELSE coalesce(o.due_at, r.due_at) END,
-        attempts = r.attempts + o.tried, status = o.status,
-        reply = o.reply, delay_notified = r.delay_notified OR o.delay_notified,
-        settled_at = CASE WHEN o.state = 'waiting' AND r.asked IS DISTINCT FROM 'cancel' THEN NULL ELSE now() END
-    FROM outcome o
-    WHERE r.queue_id = $1 AND r.number = o.number AND r.fence = o.fence AND r.state = 'leased'
-          AND (SELECT count(*) FROM held) = cardinality($2)
-    RETURNING r.number, r.attempts, r.address, r.state AS became
-), noted AS (
-    INSERT INTO queue_attempts (queue_id, number, attempt, started_at, duration, outcome, host, address, tls, status, reply,
-                                bounce_class)
-    SELECT $1, number, attempts, $12, $13, outcome, $14, $15, $16, status, reply, bounce_class
-    FROM settled JOIN outcome USING (number) WHERE tried = 1
-), told AS (
-    INSERT INTO outbox (account_id, event_id, tenant_id, type, data)
-    SELECT coalesce($18::bigint, {HOUSE}), gen_random_uuid(), $17::bigint, type, jsonb_build_object(
-        'queue_id', $1::uuid, 'trace_id', $19::text, 'account_id', $18::bigint, 'sender', $20::text, 'recipient', address,
-        'status', status, 'reply', reply, 'attempts', attempts, 'host', $14::text)
-        || CASE WHEN type = 'message.bounced'
-           THEN jsonb_build_object('bounce_class', bounce_class, 'suppressed', outcome = 'suppressed') ELSE '{{}}' END
-    FROM settled JOIN outcome USING (number) JOIN (VALUES {_TOLD}) AS t(outcome, type) USING (outcome)
-    WHERE became <> 'cancelled' AND {wanted("$17::bigint", "type")}
-)
-SELECT count(*) AS settled FROM settled
-"""  # noqa: S608 - constants only
-
 _RELEASE = f"""
 UPDATE queue_recipients r
-SET state = {_STAYS}, leased_by = NULL, asked = {_STILL_ASKED}, due_at = now(),
+SET state = {STAYS}, leased_by = NULL, asked = {STILL_ASKED}, due_at = now(),
     settled_at = CASE WHEN r.asked = 'cancel' THEN now() END
 FROM unnest($2::int[], $3::bigint[]) AS held(number, fence)
 WHERE r.queue_id = $1 AND r.number = held.number AND r.fence = held.fence AND r.state = 'leased'
@@ -134,109 +82,6 @@ FROM queue_recipients WHERE state IN ('waiting', 'leased')
 """
 
 
-class Outcome(Enum):
-    """What became of a recipient in one attempt."""
-
-    DELIVERED = "delivered"
-    DEFERRED = "deferred"
-    FAILED = "failed"
-    CANCELLED = "cancelled"  # untried, since an operator asked for it
-    SUPPRESSED = "suppressed"  # untried, since its tenant does not write to it; otherwise a failure
-
-
-class Asked(Enum):
-    """What an operator wants of a recipient that is being tried, to be done as soon as that attempt leaves it open.
-
-    RETURN is to cancel it and report to the sender: that takes a worker, so one is given it even where nobody had it.
-    """
-
-    HOLD = "hold"
-    CANCEL = "cancel"
-    RETURN = "return"
-
-
-_STATE = {
-    Outcome.DELIVERED: "delivered",
-    Outcome.DEFERRED: "waiting",
-    Outcome.FAILED: "failed",
-    Outcome.CANCELLED: "cancelled",
-    Outcome.SUPPRESSED: "failed",
-}
-_UNTRIED = frozenset({Outcome.CANCELLED, Outcome.SUPPRESSED})
-
-
-@dataclass(frozen=True, slots=True)
-class QueuedRecipient:
-    """A leased recipient; `attempts` counts those before this lease. One that has been `asked` for is not to be tried."""
-
-    number: int
-    address: str
-    attempts: int
-    notify: frozenset[Notify]
-    original: str | None
-    delay_notified: bool
-    fence: int
-    asked: Asked | None = None
-    suppressed: str | None = None  # why its tenant does not write to it
-
-
-@dataclass(frozen=True, slots=True)
-class Leased:
-    """The due recipients of one message at one domain, ours until `leased_until`."""
-
-    queue_id: UUID
-    tenant_id: int
-    account_id: int | None
-    trace_id: str
-    sender: str
-    envelope_id: str | None
-    return_full: bool
-    domain: str
-    recipients: tuple[QueuedRecipient, ...]
-    source: Source
-    queued_at: datetime
-    expires_at: datetime
-    leased_until: datetime
-    report_to: str | None = None  # who is told of it, where that is not the sender
-    require_tls: bool = False  # RFC 8689
-    tls_optional: bool = False  # TLS-Required: No (RFC 8689 §5)
-
-
-@dataclass(frozen=True, slots=True)
-class RecipientOutcome:
-    """One recipient's result. `until` is when a deferred one is tried again; `status` is an enhanced code (RFC 3463)."""
-
-    number: int
-    outcome: Outcome
-    status: str
-    reply: str
-    until: datetime | None = None
-    delay_notified: bool = False
-    bounce_class: BounceClass | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """Where and how it was tried; `duration` in seconds. `tls` is version and cipher, None without TLS."""
-
-    host: str
-    address: str
-    tls: str | None
-    started_at: datetime
-    duration: float
-
-
-@dataclass(frozen=True, slots=True)
-class QueueCounts:
-    """Recipients by state; `oldest_due_age` in seconds, 0 when nothing is due."""
-
-    waiting: int
-    due: int
-    leased: int
-    oldest_due_age: float
-    held: int = 0
-
-
 class Queue:
     """The worker's side of the queue; looking at it for people is `queue_view.py`."""
 
@@ -246,6 +91,7 @@ class Queue:
         self._announce = announce
         self._suppressed_for = suppressed_for
         self._keys = TenantKeys()
+        self._settling = Settling(database)
 
     async def claim(self, worker: str, limit: int, lease: timedelta, *, avoid_domains: Sequence[str] = ()) -> list[Leased]:
         """Lease the recipients that are due, oldest first: about `limit` groups of one message and domain.
@@ -308,34 +154,15 @@ class Queue:
 
         Raises Refused(CONFLICT) when the lease of any of them is no longer ours: then nothing is written.
         """
-        fences = {recipient.number: recipient.fence for recipient in leased.recipients}
-        arguments = (
-            leased.queue_id,
-            [o.number for o in outcomes],
-            [fences[o.number] for o in outcomes],
-            [_STATE[o.outcome] for o in outcomes],
-            [o.until for o in outcomes],
-            [o.status for o in outcomes],
-            [_clean(o.reply) for o in outcomes],
-            [o.delay_notified for o in outcomes],
-            [int(attempt is not None and o.outcome not in _UNTRIED) for o in outcomes],
-            [o.outcome.value for o in outcomes],
-            [o.bounce_class for o in outcomes],
-            *((attempt.started_at, attempt.duration, attempt.host, attempt.address, attempt.tls) if attempt else (None,) * 5),
-            leased.tenant_id,
-            leased.account_id,
-            leased.trace_id,
-            leased.sender,
-        )
-        gone = self._gone(leased, outcomes)
-        if report is None and not gone:  # as nearly always: one round trip
-            _require_all(leased, outcomes, await self._database.fetchrow("settle", _SETTLE, *arguments))
+        settled, gone = Settled(leased, outcomes, attempt), self._gone(leased, outcomes)
+        if report is None and not gone:  # as nearly always: together with others
+            await self._settling.settle(settled)
             self._announce(())
             return None
 
         async def work(connection: Connection) -> Receipt | None:
             receipt = await self._file(connection, report) if report else None
-            _require_all(leased, outcomes, await connection.fetchrow(_SETTLE, *arguments))
+            await settle_within(connection, settled)
             if gone:
                 await note(connection, leased.tenant_id, "bounce", leased.trace_id, self._suppressed_for, gone)
             return receipt
@@ -353,7 +180,7 @@ class Queue:
         if not self._suppressed_for:
             return {}
         failed = [o for o in outcomes if o.outcome is Outcome.FAILED and o.status.startswith("5")]
-        replies = {o.number: _clean(o.reply) for o in failed if o.bounce_class is BounceClass.UNKNOWN_MAILBOX}
+        replies = {o.number: clean(o.reply) for o in failed if o.bounce_class is BounceClass.UNKNOWN_MAILBOX}
         return {r.address: replies[r.number] for r in leased.recipients if r.number in replies}
 
     async def _file(self, connection: Connection, report: Delivery) -> Receipt:
@@ -377,14 +204,5 @@ class Queue:
         return QueueCounts(*row) if row else QueueCounts(0, 0, 0, 0.0)
 
 
-def _require_all(leased: Leased, outcomes: Sequence[RecipientOutcome], row: asyncpg.Record | None) -> None:
-    if row is None or row["settled"] != len(outcomes):
-        raise Refused(Failure.CONFLICT, f"the lease on {leased.queue_id} is no longer ours")
-
-
 def _held(leased: Leased) -> tuple[list[int], list[int]]:
     return [r.number for r in leased.recipients], [r.fence for r in leased.recipients]
-
-
-def _clean(reply: str) -> str:
-    return reply[:MAX_REPLY].replace("\0", "").encode(errors="replace").decode()

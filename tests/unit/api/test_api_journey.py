@@ -15,9 +15,10 @@ from mailstead.store.engine import open_database
 from mailstead.store.ingest import Ingest
 from mailstead.store.mailboxes import Mailboxes
 from mailstead.store.messages import Messages
-from mailstead.store.queue import Attempt, Outcome, Queue, RecipientOutcome
+from mailstead.store.queue import Queue
 from mailstead.store.queue_control import Action, QueueControl
 from mailstead.store.queue_filter import QueueFilter
+from mailstead.store.queued import Attempt, Outcome, RecipientOutcome
 from store.builders import Town, outgoing, parsed
 from unit.api.test_api_routes import assert_problem
 

@@ -9,7 +9,7 @@ from delivery.outcome import Fate, Verdict, deferred, failed
 from delivery.settlement import Policy, Settlement, settle
 from mailstead.store.content import Source
 from mailstead.store.delivery import Notify
-from mailstead.store.queue import Leased, Outcome, QueuedRecipient
+from mailstead.store.queued import Leased, Outcome, QueuedRecipient
 from mailstead.wire.dsn import Action
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)

@@ -17,7 +17,8 @@ from mailstead.store.engine import Database, open_database
 from mailstead.store.ingest import Ingest
 from mailstead.store.invariants import CHECKS
 from mailstead.store.messages import Messages
-from mailstead.store.queue import Attempt, Outcome, Queue, RecipientOutcome
+from mailstead.store.queue import Queue
+from mailstead.store.queued import Attempt, Outcome, RecipientOutcome
 from store.builders import Account, Town, delivery, fill, outgoing, parsed
 
 ATTEMPT = Attempt("mx.test", "192.0.2.1", None, datetime(2026, 11, 23, tzinfo=UTC), 0.1)

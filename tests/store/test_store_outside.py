@@ -3,19 +3,23 @@
 import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, get_args
 
 import orjson
 import pytest
 
-from mailstead.events.outside import TYPES, MessageReceived
+from mailstead.events.outside import CATALOGUE, TYPES, EventType, MessageReceived
+from mailstead.model.address import Address
 from mailstead.model.failure import Failure, Refused
 from mailstead.store import outbox
+from mailstead.store.account_import import AccountImport, AccountToImport
 from mailstead.store.engine import Connection, Database
 from mailstead.store.ingest import Ingest
 from mailstead.store.outbox import relay
+from mailstead.store.provisioning import Provisioning
 from mailstead.store.queue import Queue
 from mailstead.store.queued import Attempt, Outcome, RecipientOutcome
+from mailstead.store.suppressions import Complaints
 from mailstead.store.webhook_deliveries import WebhookDeliveries
 from mailstead.store.webhook_sending import Attempted, WebhookSending, purge_outside_events
 from mailstead.store.webhooks import WebhookChange, WebhookRow, Webhooks
@@ -119,6 +123,52 @@ async def test_what_becomes_of_recipients_is_told(
     }
 
 
+def test_webhooks_can_ask_for_each_type_but_trials() -> None:
+    assert {*get_args(EventType), "webhook.test"} == TYPES.keys()
+    assert len(TYPES) == len(CATALOGUE)
+
+
+async def test_what_is_provisioned_is_told(
+    webhooks: Webhooks, provisioning: Provisioning, api_db: Database, jobs_db: Database, owner_db: Database
+) -> None:
+    await made(webhooks, None)
+    domain = await provisioning.create_domain("a.test", active=False)
+    await provisioning.verify_domain("a.test")
+    account = await provisioning.create_account(Address.parse("bob@a.test"), "x", 0)
+    await provisioning.update_account(account.account_id)
+    await provisioning.update_account(account.account_id, password_hash="y", active=False)
+    await provisioning.delete_account(account.account_id)
+    rows = [AccountToImport(Address.parse(f"{name}@a.test"), "x") for name in ("carol", "dave", "carol")]
+    imported = await AccountImport(api_db).add(rows)
+    for made_id in imported[:2]:
+        assert isinstance(made_id, int)
+        await provisioning.delete_account(made_id)
+    await provisioning.delete_domain("a.test")
+    await relay(jobs_db)
+    events = await told(owner_db)
+    assert sorted(kind for kind, _ in events) == sorted([
+        "domain.created", "domain.verified", "domain.deleted", "account.updated",
+        *["account.created"] * 3, *["account.deleted"] * 3,
+    ])  # fmt: skip
+    (changed,) = (data for kind, data in events if kind == "account.updated")
+    assert (changed["active"], changed["changed"]) == (False, ["active", "password"])
+    assert {data["domain_id"] for kind, data in events if kind.startswith("domain")} == {domain.domain_id}
+
+
+async def test_a_complaint_is_told(
+    ingest: Ingest, alice: Account, webhooks: Webhooks, smtp_db: Database, jobs_db: Database, owner_db: Database
+) -> None:
+    await made(webhooks, alice.tenant_id)
+    sent = delivery(queued=(outgoing(alice, "a@r.test", "b@r.test"),))
+    await ingest.deliver(sent)
+    for _ in range(2):  # what is listed already is told again
+        assert await Complaints(smtp_db).note([sent.trace_id], ["A@r.test"], "spam", DAYS) >= 0
+    await relay(jobs_db)
+    assert [(kind, data["recipient"], data["detail"]) for kind, data in await told(owner_db)] == [
+        ("message.complained", "a@r.test", "spam")
+    ] * 2
+
+
 async def test_an_event_goes_with_its_transaction(owner_db: Database, alice: Account, webhooks: Webhooks) -> None:
     await made(webhooks, alice.tenant_id)
     with pytest.raises(RuntimeError):
@@ -220,16 +270,21 @@ async def test_a_webhook_that_is_gone_or_fails_for_long_is_turned_off(
     gone: bool,
 ) -> None:
     hook = await made(webhooks, alice.tenant_id)
-    await arranged(owner_db, jobs_db, alice.tenant_id, 3)
-    one, two, _ = await sending.claim(3, 3, MINUTE)
+    other = await made(webhooks, None, "webhook.disabled")
+    await arranged(owner_db, jobs_db, alice.tenant_id, 4)
+    one, two, three = await sending.claim(3, 3, MINUTE)
     assert await sending.settle(one, "failed", BADLY, None, DAYS) is None
     if gone:
         assert await sending.settle(two, "failed", Attempted(NOW, 0.1, 410, "gone", gone=True), None, DAYS) == "gone"
     else:
         await owner_db.execute("time passes", "UPDATE webhooks SET failing_since = now() - interval '6 days'")
         assert await sending.settle(two, "failed", BADLY, None, DAYS) == "failing"
+    assert await sending.settle(three, "failed", BADLY, None, timedelta(0)) is None
     row = await webhooks.get(hook.webhook_id)
     assert (row.enabled, row.disabled_reason) == (False, "gone" if gone else "failing")
+    await relay(jobs_db)
+    assert [data["reason"] for kind, data in await told(owner_db) if kind == "webhook.disabled"] == [row.disabled_reason]
+    await webhooks.delete(other.webhook_id)
     await owner_db.execute("time passes", "UPDATE webhook_deliveries SET due_at = now()")
     assert await sending.claim(3, 3, MINUTE) == []
     assert await sending.backlog() == (0, 0.0)

@@ -75,6 +75,79 @@ class MessageBounced(_Settled):
     suppressed: bool
 
 
+class MessageComplained(Outside):
+    """A recipient told their provider that they did not want a message (RFC 5965). They are on the suppression list now."""
+
+    type: ClassVar[str] = "message.complained"
+
+    trace_id: str
+    recipient: str
+    detail: str
+
+
+class OfAccount(Outside):
+    """What happens to an account."""
+
+    account_id: int
+    address: str
+
+
+class AccountCreated(OfAccount):
+    """An account is there, by itself or in an import."""
+
+    type: ClassVar[str] = "account.created"
+
+
+class AccountUpdated(OfAccount):
+    """Something of an account was changed."""
+
+    type: ClassVar[str] = "account.updated"
+
+    active: bool
+    changed: list[str] = Field(description="What: `active`, `password`, `quota_bytes`, `forwards` and so on")
+
+
+class AccountDeleted(OfAccount):
+    """An account is gone, with its mail."""
+
+    type: ClassVar[str] = "account.deleted"
+
+
+class _Domain(Outside):
+    domain_id: int
+    name: str
+
+
+class DomainCreated(_Domain):
+    """A domain is there; `active`: it works already."""
+
+    type: ClassVar[str] = "domain.created"
+
+    active: bool
+
+
+class DomainVerified(_Domain):
+    """DNS has shown that the tenant owns a domain: it works from now on."""
+
+    type: ClassVar[str] = "domain.verified"
+
+
+class DomainDeleted(_Domain):
+    """A domain is gone."""
+
+    type: ClassVar[str] = "domain.deleted"
+
+
+class WebhookDisabled(Outside):
+    """A webhook was turned off since it does not take what it is sent. Others are told."""
+
+    type: ClassVar[str] = "webhook.disabled"
+
+    webhook_id: int
+    url: str
+    reason: str = Field(description="`gone`: it answered 410; `failing`: it did not succeed once for days")
+
+
 class WebhookTest(Outside):
     """Somebody tries a webhook. Only this one is told."""
 
@@ -83,8 +156,35 @@ class WebhookTest(Outside):
     webhook_id: int
 
 
-CATALOGUE: tuple[type[Outside], ...] = (MessageReceived, MessageDelivered, MessageDeferred, MessageBounced, WebhookTest)
+CATALOGUE: tuple[type[Outside], ...] = (
+    MessageReceived,
+    MessageDelivered,
+    MessageDeferred,
+    MessageBounced,
+    MessageComplained,
+    AccountCreated,
+    AccountUpdated,
+    AccountDeleted,
+    DomainCreated,
+    DomainVerified,
+    DomainDeleted,
+    WebhookDisabled,
+    WebhookTest,
+)
 TYPES: dict[str, type[Outside]] = {event.type: event for event in CATALOGUE}
 
-EventType = Literal["message.received", "message.delivered", "message.deferred", "message.bounced"]
+EventType = Literal[
+    "message.received",
+    "message.delivered",
+    "message.deferred",
+    "message.bounced",
+    "message.complained",
+    "account.created",
+    "account.updated",
+    "account.deleted",
+    "domain.created",
+    "domain.verified",
+    "domain.deleted",
+    "webhook.disabled",
+]
 """What a webhook can ask for: all but trials."""

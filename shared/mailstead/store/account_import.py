@@ -6,9 +6,11 @@ Rows never hurt each other: one whose domain is not there or whose address is ta
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
+from mailstead.events.outside import AccountCreated
 from mailstead.model.address import Address
 from mailstead.model.failure import Failure
 from mailstead.store.engine import Connection, Database
+from mailstead.store.outbox import wanted
 from mailstead.store.provisioning import STANDARD_MAILBOXES
 
 _ACCOUNTS = """
@@ -33,9 +35,15 @@ SELECT a.account_id, m.name, m.special_use, a.last_uidvalidity - cardinality($2:
 FROM accounts a CROSS JOIN unnest($2::text[], $3::text[]) WITH ORDINALITY AS m(name, special_use, n)
 WHERE a.account_id = ANY($1::bigint[])
 """
-_SUBSCRIPTIONS = """
+_SUBSCRIBE_AND_TELL = f"""
+WITH told AS (
+    INSERT INTO outbox (account_id, event_id, tenant_id, type, data)
+    SELECT account_id, gen_random_uuid(), tenant_id, '{AccountCreated.type}',
+           jsonb_build_object('account_id', account_id, 'address', address)
+    FROM accounts a WHERE account_id = ANY($1::bigint[]) AND {wanted("a.tenant_id", f"'{AccountCreated.type}'")}
+)
 INSERT INTO subscriptions (account_id, name) SELECT a, name FROM unnest($1::bigint[]) AS a CROSS JOIN unnest($2::text[]) AS name
-"""
+"""  # noqa: S608 - constants only
 _DOMAINS = """
 SELECT name FROM domains WHERE name = ANY($1::text[]) AND alias_of IS NULL AND ($2::bigint IS NULL OR tenant_id = $2)
 """
@@ -85,7 +93,7 @@ class AccountImport:
                 made = {address: account_id for address, account_id in made.items() if account_id in named}
             ids, names = list(made.values()), list(STANDARD_MAILBOXES)
             await connection.execute(_MAILBOXES, ids, names, list(STANDARD_MAILBOXES.values()))
-            await connection.execute(_SUBSCRIPTIONS, ids, names)
+            await connection.execute(_SUBSCRIBE_AND_TELL, ids, names)
             there = {row["name"] for row in await connection.fetch(_DOMAINS, sorted(set(domains)), tenant_id)}
             return made, there
 

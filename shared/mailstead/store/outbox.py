@@ -5,7 +5,7 @@ Who listens is asked within that very statement: a webhook hears what commits fr
 the last one it saw; what is sent is put down for each webhook in the same transaction.
 """
 
-from mailstead.events.outside import Outside
+from mailstead.events.outside import OfAccount, Outside
 from mailstead.model.ids import new_id
 from mailstead.store.engine import Connection, Database
 
@@ -50,14 +50,22 @@ def wanted(tenant: str, event_type: str) -> str:
 
 _PUT = f"""
 INSERT INTO outbox (account_id, event_id, tenant_id, type, data)
-SELECT $1, $2, $3::bigint, $4::text, $5::text::jsonb WHERE {wanted("$3::bigint", "$4::text")}
-"""
+SELECT e.account_id, e.event_id, $3::bigint, e.type, e.data::jsonb
+FROM unnest($1::bigint[], $2::uuid[], $4::text[], $5::text[]) AS e(account_id, event_id, type, data)
+WHERE {wanted("$3::bigint", "e.type")}
+"""  # noqa: S608 - constants only
 
 
-async def put(connection: Connection, tenant_id: int, event: Outside, account_id: int = HOUSE) -> None:
-    """Within the caller's transaction."""
-    data = event.model_dump_json().replace("\\u0000", "\\ufffd")  # PostgreSQL's JSON holds no NUL
-    await connection.execute(_PUT, account_id, new_id(), tenant_id, event.type, data)
+async def put(connection: Connection, tenant_id: int, *events: Outside) -> None:
+    """Within the caller's transaction. An event of an account lies with what else is the account's."""
+    await connection.execute(
+        _PUT,
+        [event.account_id if isinstance(event, OfAccount) else HOUSE for event in events],
+        [new_id() for _ in events],
+        tenant_id,
+        [event.type for event in events],
+        [event.model_dump_json().replace("\\u0000", "\\ufffd") for event in events],  # PostgreSQL's JSON holds no NUL
+    )
 
 
 async def relay(database: Database) -> int:

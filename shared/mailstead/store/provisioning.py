@@ -8,10 +8,19 @@ from datetime import datetime
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
+from mailstead.events.outside import (
+    AccountCreated,
+    AccountDeleted,
+    AccountUpdated,
+    DomainCreated,
+    DomainDeleted,
+    DomainVerified,
+)
 from mailstead.model.address import Address
 from mailstead.model.failure import Failure, Refused
 from mailstead.store.engine import Connection, Database
 from mailstead.store.mailbox_row import INBOX, create_mailbox
+from mailstead.store.outbox import put
 from mailstead.store.schema import (
     accounts,
     addresses,
@@ -153,7 +162,9 @@ class Provisioning:
             domain = upsert(domains).values(**values).on_conflict_do_nothing()
             if not await run(connection, domain.returning(domains.c.domain_id)):
                 raise Refused(Failure.CONFLICT, f"domain {name} exists")
-            return await _domain(connection, name)
+            made = await _domain(connection, name)
+            await put(connection, made.tenant_id, DomainCreated(domain_id=made.domain_id, name=made.name, active=made.active))
+            return made
 
         return await self._database.transact("create domain", work)
 
@@ -210,7 +221,9 @@ class Provisioning:
         async def work(connection: Connection) -> DomainRow:
             values = {"verified_at": func.now(), "active": True}
             await run(connection, update(domains).where(domains.c.name == name.lower()).values(**values))
-            return await _domain(connection, name)
+            verified = await _domain(connection, name)
+            await put(connection, verified.tenant_id, DomainVerified(domain_id=verified.domain_id, name=verified.name))
+            return verified
 
         return await self._database.transact("verify domain", work)
 
@@ -229,6 +242,7 @@ class Provisioning:
             if await run(connection, select(domains.c.name).where(domains.c.alias_of == domain.domain_id)):
                 raise Refused(Failure.CONFLICT, f"domain {name} has alias domains")
             await run(connection, delete(domains).where(domains.c.domain_id == domain.domain_id))
+            await put(connection, domain.tenant_id, DomainDeleted(domain_id=domain.domain_id, name=domain.name))
 
         await self._database.transact("delete domain", work)
 
@@ -274,6 +288,8 @@ class Provisioning:
                 account_id,
                 list(STANDARD_MAILBOXES),
             )
+            created = AccountCreated(account_id=account_id, address=address.key)
+            await put(connection, domain.tenant_id, created)
             return await _account(connection, account_id)
 
         return await self._database.transact("create account", work)
@@ -346,7 +362,12 @@ class Provisioning:
                 await run(connection, update(accounts).where(accounts.c.account_id == account_id).values(**values))
             if password_hash is not None:
                 await _keep_scram_keys(connection, account_id, scram)
-            return await _account(connection, account_id)
+            account = await _account(connection, account_id)
+            if values:
+                changed = sorted({"password" if name.startswith("password") else name for name in values})
+                updated = AccountUpdated(account_id=account_id, address=account.address, active=account.active, changed=changed)
+                await put(connection, account.tenant_id, updated)
+            return account
 
         return await self._database.transact("update account", work)
 
@@ -383,6 +404,7 @@ class Provisioning:
             for table in (messages, expunged, emails, search_texts, search_pending, mailboxes):
                 await run(connection, delete(table).where(table.c.account_id == account_id))
             await run(connection, delete(accounts).where(accounts.c.account_id == account_id))
+            await put(connection, account.tenant_id, AccountDeleted(account_id=account_id, address=account.address))
             return account
 
         return await self._database.transact("delete account", work)

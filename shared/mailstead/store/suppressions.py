@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
+from mailstead.events.outside import MessageComplained
 from mailstead.model.failure import Failure, Refused
 from mailstead.store.engine import Connection, Database
+from mailstead.store.outbox import HOUSE, wanted
 
 PURGED_AT_ONCE = 1000
 MAX_ADDRESS = 1000  # characters
@@ -32,20 +34,28 @@ WHERE suppressions.expires_at < excluded.expires_at
 """
 
 # A report that does not say who complains is about the one recipient, where there is one.
-_COMPLAIN = """
+_COMPLAIN = f"""
 WITH candidates AS (
     SELECT DISTINCT m.tenant_id, lower(r.address) AS address, m.trace_id
     FROM queue_messages m JOIN queue_recipients r USING (queue_id) WHERE m.trace_id = ANY($1::text[]) AND m.sender <> ''
+), meant AS (
+    SELECT DISTINCT ON (tenant_id, address) tenant_id, address, trace_id FROM candidates
+    WHERE address = ANY($2::text[]) OR (SELECT count(*) FROM candidates) = 1
+    ORDER BY tenant_id, address
+), told AS (
+    INSERT INTO outbox (account_id, event_id, tenant_id, type, data)
+    SELECT {HOUSE}, gen_random_uuid(), tenant_id, '{MessageComplained.type}',
+           jsonb_build_object('trace_id', trace_id, 'recipient', address, 'detail', $3::text)
+    FROM meant WHERE {wanted("meant.tenant_id", f"'{MessageComplained.type}'")}
 )
 INSERT INTO suppressions (tenant_id, address, reason, detail, trace_id, expires_at)
-SELECT DISTINCT ON (tenant_id, address) tenant_id, address, 'complaint', $3, trace_id, now() + $4::interval FROM candidates
-WHERE address = ANY($2::text[]) OR (SELECT count(*) FROM candidates) = 1
+SELECT tenant_id, address, 'complaint', $3, trace_id, now() + $4::interval FROM meant
 ORDER BY tenant_id, address
 ON CONFLICT (tenant_id, address) DO UPDATE
 SET reason = excluded.reason, detail = excluded.detail, trace_id = excluded.trace_id, created_at = now(),
     expires_at = excluded.expires_at
 WHERE suppressions.expires_at < excluded.expires_at
-"""
+"""  # noqa: S608 - constants only
 
 _ADD = f"""
 INSERT INTO suppressions (tenant_id, address, reason, detail, expires_at)

@@ -12,8 +12,10 @@ from uuid import UUID
 
 import orjson
 
+from mailstead.events.outside import WebhookDisabled
 from mailstead.model.failure import Failure, Refused
 from mailstead.store.engine import Database
+from mailstead.store.outbox import HOUSE, wanted
 
 MAX_ERROR = 500  # characters
 PURGED_AT_ONCE = 1000
@@ -42,7 +44,7 @@ FROM claimed c JOIN outside_events e USING (position)
 """
 
 # Webhooks are written to only when they begin to fail, and when that ends.
-_SETTLE = """
+_SETTLE = f"""
 WITH settled AS (
     UPDATE webhook_deliveries
     SET state = $4, due_at = coalesce($5, due_at), settled_at = CASE WHEN $4 = 'pending' THEN NULL ELSE now() END
@@ -56,14 +58,20 @@ WITH settled AS (
 ), unwell AS (
     UPDATE webhooks w SET failing_since = coalesce(w.failing_since, now()), enabled = w.enabled AND v.reason IS NULL,
                           disabled_reason = CASE WHEN w.enabled THEN v.reason ELSE w.disabled_reason END
-    FROM (SELECT webhook_id, CASE WHEN $10 THEN 'gone' WHEN failing_since < now() - $11::interval THEN 'failing' END AS reason
+    FROM (SELECT webhook_id, enabled AS was,
+                 CASE WHEN $10 THEN 'gone' WHEN failing_since < now() - $11::interval THEN 'failing' END AS reason
           FROM webhooks WHERE webhook_id = $1) v
     WHERE w.webhook_id = v.webhook_id AND $9::text IS NOT NULL AND (w.failing_since IS NULL OR v.reason IS NOT NULL)
           AND EXISTS (SELECT FROM settled)
-    RETURNING w.disabled_reason
+    RETURNING w.webhook_id, w.tenant_id, w.url, v.was, v.reason
+), told AS (
+    INSERT INTO outbox (account_id, event_id, tenant_id, type, data)
+    SELECT {HOUSE}, gen_random_uuid(), tenant_id, '{WebhookDisabled.type}',
+           jsonb_build_object('webhook_id', webhook_id, 'url', url, 'reason', reason)
+    FROM unwell WHERE was AND reason IS NOT NULL AND {wanted("unwell.tenant_id", f"'{WebhookDisabled.type}'")}
 )
-SELECT (SELECT count(*) FROM settled) AS settled, (SELECT disabled_reason FROM unwell) AS disabled
-"""
+SELECT (SELECT count(*) FROM settled) AS settled, (SELECT reason FROM unwell WHERE was) AS disabled
+"""  # noqa: S608 - constants only
 
 _COUNTS = """
 SELECT count(*) AS pending, coalesce(extract(epoch FROM now() - min(due_at) FILTER (WHERE due_at <= now())), 0)::float8 AS oldest

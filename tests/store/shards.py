@@ -4,14 +4,14 @@ EVERYWHERE = "everywhere"  # a copy on each server: small, and rarely written
 ONE_PLACE = "one place"  # on one server: short-lived, and read across all accounts
 
 BY_ACCOUNT = (
-    "accounts", "account_metadata", "app_passwords", "emails", "expunged", "mailbox_metadata", "mailboxes", "messages", "outbox",
-    "last_logins", "scram_keys", "search_pending", "search_texts", "sieve_marks", "sieve_scripts", "subscriptions",
-    "totp_secrets",
+    "accounts", "account_metadata", "app_passwords", "emails", "expunged", "mailbox_metadata", "mailbox_rights", "mailboxes",
+    "messages", "outbox", "last_logins", "scram_keys", "search_pending", "search_texts", "sieve_marks", "sieve_scripts",
+    "subscriptions", "totp_secrets",
 )  # fmt: skip
 
 SHARDS: dict[str, str] = {
     **dict.fromkeys(BY_ACCOUNT, "account_id"),
-    **dict.fromkeys(("contents", "chunks"), "tenant_id"),
+    **dict.fromkeys(("contents", "chunks", "shares"), "tenant_id"),
     "addresses": "address",
     "sign_ins": "token_hash",
     "greylist": "network",

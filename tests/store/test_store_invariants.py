@@ -93,6 +93,9 @@ BREAKS: dict[str, tuple[str, ...]] = {
         "UPDATE queue_recipients SET settled_at = NULL",
         "UPDATE queue_recipients SET state = 'waiting'",
     ),
+    "rights are given within a tenant, and found by whom they are given": (
+        "INSERT INTO mailbox_rights SELECT account_id, mailbox_id, 0, 'lr' FROM mailboxes WHERE name = 'INBOX' LIMIT 1",
+    ),
 }
 
 

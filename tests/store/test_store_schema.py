@@ -20,7 +20,7 @@ from mailstead_local.database import OWNER
 _numbers = count(1)
 
 # Tables with an account_id that belong to no single account's data: found by address, or by queue message.
-NOT_OWNED = {"addresses", "queue_messages", "sign_ins"}
+NOT_OWNED = {"addresses", "queue_messages", "shares", "sign_ins"}
 
 
 @pytest.fixture
@@ -87,7 +87,7 @@ def test_what_an_account_owns_is_keyed_by_account() -> None:
     assert {
         *("accounts", "mailboxes", "messages", "expunged", "emails", "subscriptions", "outbox"),
         *("sieve_scripts", "sieve_marks", "search_texts", "search_pending"),
-        *("app_passwords", "scram_keys", "last_logins", "totp_secrets", "account_metadata", "mailbox_metadata"),
+        *("app_passwords", "scram_keys", "last_logins", "totp_secrets", "account_metadata", "mailbox_metadata", "mailbox_rights"),
     } == owned.keys()
     for table in owned.values():
         assert table.primary_key.columns.keys()[0] == "account_id", table.name

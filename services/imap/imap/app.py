@@ -21,6 +21,7 @@ from mailstead.store.mailboxes import Mailboxes
 from mailstead.store.messages import Messages
 from mailstead.store.metadata import Metadata
 from mailstead.store.search import Search
+from mailstead.store.sharing import Sharing
 from mailstead.store.usage import usage_of
 
 
@@ -57,6 +58,7 @@ async def imap(settings: ImapSettings, runtime: Runtime) -> AsyncIterator[None]:
             usage=partial(usage_of, db),
             metadata=Metadata(db, bus.publish),
             search=Search(db),
+            sharing=Sharing(db, bus.publish),
             ingest=ingest,
             watcher=watcher,
             metrics=metrics,

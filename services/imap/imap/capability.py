@@ -1,5 +1,6 @@
 """What CAPABILITY says, before log-in and after (RFC 9051 §7.2.2)."""
 
+from imap.rights import EXTRA
 from imap.session import Session
 from imap.state import NotAuthenticated
 
@@ -22,6 +23,9 @@ LOGGED_IN = (
     "SPECIAL-USE",  # RFC 6154
     "LIST-EXTENDED",  # RFC 5258
     "LIST-STATUS",  # RFC 5819
+    "LIST-MYRIGHTS",  # RFC 8440
+    "ACL",  # RFC 4314
+    f"RIGHTS={EXTRA}",  # RFC 4314 §2.2
     "STATUS=SIZE",  # RFC 8438
     "ESEARCH",  # RFC 4731
     "CONDSTORE",  # RFC 7162

@@ -17,6 +17,7 @@ class Listed:
     attributes: tuple[str, ...]
     mailbox: Mailbox | None
     child_info: bool = False
+    matched: bool = True  # itself, and not only what lies below it
     old_name: str | None = None  # of a mailbox that was renamed (RFC 5465 §5.4)
 
 
@@ -46,7 +47,7 @@ def list_mailboxes(request: List, mailboxes: Iterable[Mailbox], subscriptions: I
         if name not in candidates and recursive and not child_info:
             continue
         attributes = _attributes(request, name, existing.get(name), name in parents, name in subscribed)
-        listed.append(Listed(name, attributes, existing.get(name), child_info))
+        listed.append(Listed(name, attributes, existing.get(name), child_info, name in candidates))
     return listed
 
 

@@ -1,6 +1,7 @@
 """Which mailboxes a client means by a set of them (RFC 5465 §6, RFC 7377 §2.2). Pure."""
 
 from imap.grammar.sources import Source, SourceKind
+from imap.namespaces import others
 from mailstead.store.mailbox_row import SEPARATOR
 
 
@@ -10,7 +11,8 @@ def covers(source: Source, name: str, *, subscribed: bool) -> bool:
         case SourceKind.SELECTED | SourceKind.SELECTED_DELAYED:
             return False
         case SourceKind.INBOXES | SourceKind.PERSONAL:
-            return True  # rules of its owner may deliver to any mailbox, so that all of them are inboxes (RFC 5465 §6.3)
+            # Rules of its owner may deliver to any mailbox, so that all of one's own are inboxes (RFC 5465 §6.3).
+            return others(name) is None
         case SourceKind.SUBSCRIBED:
             return subscribed
         case SourceKind.SUBTREE:

@@ -56,7 +56,8 @@ class Interest:
 class AccountState:
     """An account as its client knows it. Empty when nobody wants to know: then nothing is noted."""
 
-    mailboxes: dict[int, Mailbox] = field(default_factory=dict)
+    mailboxes: dict[int, Mailbox] = field(default_factory=dict)  # under the names that the client knows them by
+    unreadable: frozenset[int] = frozenset()  # those of others that may be listed, and no more
     subscriptions: set[str] = field(default_factory=set)
     annotations: Digests = field(default_factory=dict)
 
@@ -119,12 +120,19 @@ def first_statuses(interest: Interest, now: AccountState, *, selected: int | Non
     """The answers to NOTIFY SET STATUS (RFC 5465 §3.1)."""
     for mailbox in _by_name(now):
         events = _wanted(interest, now, mailbox.name)
-        if mailbox.mailbox_id == selected or not events & MESSAGE_EVENTS:
+        if mailbox.mailbox_id == selected or mailbox.mailbox_id in now.unreadable or not events & MESSAGE_EVENTS:
             continue
         items = [StatusItem.MESSAGES, StatusItem.UIDNEXT, StatusItem.UIDVALIDITY]
         if MailEvent.FLAG_CHANGE in events:
             items += [StatusItem.UNSEEN, StatusItem.HIGHESTMODSEQ]
         yield StatusNotice(mailbox, tuple(items))
+
+
+def inaccessible(interest: Interest, now: AccountState) -> Iterator[ListNotice]:
+    """Mailboxes of which there is nothing to tell for want of rights (RFC 5465 §3.1)."""
+    for mailbox in _by_name(now):
+        if mailbox.mailbox_id in now.unreadable and _wanted(interest, now, mailbox.name) & MESSAGE_EVENTS:
+            yield ListNotice(Listed(mailbox.name, ("\\NoAccess",), mailbox))
 
 
 def notices(
@@ -136,7 +144,7 @@ def notices(
     known = {mailbox.name: mailbox for mailbox in before.mailboxes.values()}
     for mailbox in _by_name(now):
         earlier = before.mailboxes.get(mailbox.mailbox_id) or known.get(mailbox.name)
-        if earlier is None or mailbox.mailbox_id == selected:
+        if earlier is None or mailbox.mailbox_id == selected or mailbox.mailbox_id in now.unreadable:
             continue
         items = _changed(earlier, mailbox, _wanted(interest, now, mailbox.name), condstore)
         if items:

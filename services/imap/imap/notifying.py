@@ -14,7 +14,7 @@ class Notifying:
 
     interest: Interest | None = None
     known: AccountState = field(default_factory=AccountState)
-    watch: AccountWatch | None = None
+    watches: dict[int, AccountWatch] = field(default_factory=dict)  # by account: its own, and those whose mailboxes it may see
     stale: bool = False  # the account may differ from `known`
     read_at: float = 0.0  # when it may be read again, in loop time
     waiting: bool = False  # for that moment
@@ -46,6 +46,5 @@ class Notifying:
             self.made.update(uids)
 
     def close(self) -> None:
-        watch, self.watch = self.watch, None
-        if watch is not None:
-            watch.close()
+        while self.watches:
+            self.watches.popitem()[1].close()

@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from imap.dialect import Dialect
 from imap.view import Exists, Expunged, FlagsChanged, Untagged
-from mailstead.model.flags import SYSTEM_NAMES, Flags, SystemFlag
+from mailstead.model.flags import SYSTEM_NAMES, FlagMask, Flags, SystemFlag
 from mailstead.model.sequence_set import SequenceSet
 from mailstead.store.flag_changes import FlagRow
 
@@ -75,10 +75,12 @@ def flags(value: Flags) -> bytes:
     return flag_list(value.system, value.keywords)
 
 
-def keyword_lines(keywords: Iterable[str], *, read_only: bool) -> bytes:
-    """FLAGS and PERMANENTFLAGS: what there is, and that a client may make keywords of its own (RFC 9051 §7.1, §7.3.1)."""
-    known = flag_list(_ALL_FLAGS, sorted(keywords))
-    permanent = b"()" if read_only else known[:-1] + b" \\*)"
+def keyword_lines(keywords: Iterable[str], mask: FlagMask, *, read_only: bool) -> bytes:
+    """FLAGS and PERMANENTFLAGS: what there is, and what a client may change: keywords of its own too (RFC 9051 §7.1, §7.3.1)."""
+    names = sorted(keywords)
+    known = flag_list(_ALL_FLAGS, names)
+    changeable = flag_list(int(mask.system), [*names, "\\*"] if mask.keywords else [])
+    permanent = b"()" if read_only else changeable
     return b"* FLAGS %b\r\n* OK [PERMANENTFLAGS %b] these can be changed\r\n" % (known, permanent)
 
 

@@ -249,6 +249,8 @@ class _Server:
     async def _dispatch(self, request: ask.Request) -> Reply | None:
         if type(request) not in ALLOWED[type(self.session.state)]:
             raise Bad("not in this state")
+        if self.session.stale:
+            await self.session.check_rights()
         return await HANDLERS[type(request)](self.session, request)
 
     async def _answer(self, tag: bytes, request: ask.Request, work: Awaitable[Reply | None]) -> None:

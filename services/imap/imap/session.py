@@ -15,6 +15,7 @@ from imap.keywords import Keywords
 from imap.metrics import ImapMetrics
 from imap.notifying import Notifying
 from imap.protocol import BadCommand, Protocol
+from imap.rights import ALL, Rights, flags, parse
 from imap.search_plan import Scope
 from imap.settings import ImapSettings
 from imap.state import Account, Authenticated, Ending, Event, NotAuthenticated, Selected, State, advance
@@ -32,6 +33,7 @@ from mailstead.store.mailboxes import Mailboxes, Opened
 from mailstead.store.messages import Messages
 from mailstead.store.metadata import Metadata
 from mailstead.store.search import Search
+from mailstead.store.sharing import Sharing
 from mailstead.store.usage import Usage
 
 FLUSH = 64 * 1024  # octets of output that are written without waiting for more
@@ -71,6 +73,7 @@ class Backend:
     usage: Callable[[int], Awaitable[Usage]]
     metadata: Metadata
     search: Search
+    sharing: Sharing
     ingest: Ingest
     watcher: Watcher
     metrics: ImapMetrics
@@ -121,6 +124,7 @@ class Session:
     stale: bool = False  # the selected mailbox may have changed since the view was brought up to date
     idling: bool = False
     keywords: Keywords = field(default_factory=Keywords)  # of the selected mailbox
+    rights: Rights = ALL  # in the selected mailbox
     expunged: bool = False  # the command at work has expunged messages
     live: LiveSession | None = None  # once somebody has logged in
     seat: Seat | None = None  # among the connections of its account
@@ -155,13 +159,19 @@ class Session:
             raise Refused(Failure.NOT_PERMITTED, "mailbox is open read-only")
         return self.selected
 
-    def open(self, opened: Opened, *, read_only: bool) -> Selected:
+    def allow(self, needs: str) -> None:
+        """Raises Refused(NOT_PERMITTED) unless these rights are there in the selected mailbox (RFC 4314 §4)."""
+        if not self.rights >= set(needs):
+            raise Refused(Failure.NOT_PERMITTED, f"that needs the rights {needs}")
+
+    def open(self, opened: Opened, rights: Rights, *, read_only: bool) -> Selected:
         """Enter the selected state and watch the mailbox."""
         mailbox = opened.mailbox
         view = View(opened.uids, mailbox.highest_modseq, mailbox.uidnext)
-        selected = Selected(self.account, mailbox.mailbox_id, mailbox.uidvalidity, read_only, view)
+        self.rights = rights
+        selected = Selected(self.account, mailbox.account_id, mailbox.mailbox_id, mailbox.uidvalidity, read_only, view)
         self.state = advance(self.state, Event.OPENED, selected)
-        self.watch = self.backend.watcher.watch(self.account.account_id, mailbox.mailbox_id, view.modseq, self.wake)
+        self.watch = self.backend.watcher.watch(mailbox.account_id, mailbox.mailbox_id, view.modseq, self.wake)
         self.stale = False
         self.keywords = Keywords(opened.keywords)
         self.saved = array("I")  # RFC 5182 §2.1
@@ -224,7 +234,26 @@ class Session:
         """What to tell before the client meets, on these messages, keywords that it has not heard of (RFC 9051 §7.3.5)."""
         if not self.keywords.learn(row.flags for row in rows):
             return b""
-        return response.keyword_lines(self.keywords, read_only=self.selected.read_only)
+        return self.flags_lines()
+
+    def flags_lines(self) -> bytes:
+        """FLAGS and PERMANENTFLAGS, as the client's rights are (RFC 4314 §5.1.1)."""
+        return response.keyword_lines(self.keywords, flags(self.rights), read_only=self.selected.read_only)
+
+    async def check_rights(self) -> None:
+        """In another's mailbox that may have changed: a change of rights is one (see `store.sharing`).
+
+        Raises Leave when it may not be read any more (RFC 4314 §5.1.1), and Refused(UNAVAILABLE).
+        """
+        if not isinstance(self.state, Selected) or self.state.owner_id == self.account.account_id:
+            return
+        state = self.state
+        rights = parse(await self.backend.sharing.rights(state.account.reader, state.owner_id, state.mailbox_id))
+        if "r" not in rights:
+            raise Leave(Ending.MAILBOX_GONE, "the selected mailbox is not yours to read any more")
+        before, self.rights = self.rights, rights
+        if flags(before) != flags(rights):
+            await self.send(self.flags_lines())
 
     async def catch_up(self, *, expunge: bool, look: bool = False) -> list[int]:
         """Tell the client what changed in its mailbox, if anything may have; with `look`, find out. The UIDs that are new to it.
@@ -240,7 +269,7 @@ class Session:
             self.stale = False
             try:
                 delta = await self.backend.changes.since(
-                    state.account.account_id, state.mailbox_id, view.modseq, known_uidnext=view.uidnext
+                    state.owner_id, state.mailbox_id, view.modseq, known_uidnext=view.uidnext
                 )
             except Refused as refused:
                 if refused.failure is Failure.NO_SUCH_MAILBOX:

@@ -9,6 +9,7 @@ from enum import Enum
 
 from imap.grammar import requests as ask
 from imap.view import View
+from mailstead.store.sharing import Reader
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,10 @@ class Account:
     account_id: int
     tenant_id: int
     address: str
+
+    @property
+    def reader(self) -> Reader:
+        return Reader(self.account_id, self.tenant_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +39,10 @@ class Authenticated:
 
 @dataclass(frozen=True, slots=True)
 class Selected:
-    """`view` changes as its client is told of changes."""
+    """`view` changes as its client is told of changes. The mailbox may be another's."""
 
     account: Account
+    owner_id: int
     mailbox_id: int
     uidvalidity: int
     read_only: bool
@@ -96,18 +102,23 @@ _LOGGED_IN: frozenset[type[ask.Request]] = _ANYWHERE | {
     ask.Compress,
     ask.Create,
     ask.Delete,
+    ask.DeleteAcl,
     ask.Enable,
+    ask.GetAcl,
     ask.GetMetadata,
     ask.GetQuota,
     ask.GetQuotaRoot,
     ask.Idle,
     ask.List,
+    ask.ListRights,
     ask.Lsub,
     ask.MultiSearch,
+    ask.MyRights,
     ask.Namespace,
     ask.Notify,
     ask.Rename,
     ask.Select,
+    ask.SetAcl,
     ask.SetMetadata,
     ask.Status,
     ask.Subscribe,

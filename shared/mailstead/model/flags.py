@@ -38,6 +38,21 @@ class FlagChange(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class FlagMask:
+    """Flags that somebody may change: these system flags, and whether keywords."""
+
+    system: SystemFlag
+    keywords: bool
+
+    @property
+    def everything(self) -> bool:
+        return self == EVERY_FLAG
+
+
+EVERY_FLAG = FlagMask(SystemFlag(31), True)
+
+
+@dataclass(frozen=True, slots=True)
 class Flags:
     """The flags of one message. Keywords keep the spelling of their first use and compare without regard to case."""
 
@@ -60,6 +75,13 @@ class Flags:
         if len(keywords) > MAX_KEYWORDS:
             raise ValueError("too many keywords")
         return cls(system, tuple(keywords.values()))
+
+    def within(self, mask: FlagMask) -> "Flags":
+        """Those among them that `mask` holds."""
+        return Flags(self.system & mask.system, self.keywords if mask.keywords else ())
+
+    def __bool__(self) -> bool:
+        return bool(self.system or self.keywords)
 
     def names(self) -> tuple[str, ...]:
         """As IMAP writes them, system flags first."""

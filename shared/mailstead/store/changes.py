@@ -37,7 +37,12 @@ SELECT w.account_id, hashtextextended(concat_ws(E'\\n',
     (SELECT string_agg(entry || sha256(value)::text, E'\\n' ORDER BY entry)
      FROM account_metadata a WHERE a.account_id = w.account_id),
     (SELECT string_agg(mailbox_id || entry || sha256(value)::text, E'\\n' ORDER BY mailbox_id, entry)
-     FROM mailbox_metadata x WHERE x.account_id = w.account_id)
+     FROM mailbox_metadata x WHERE x.account_id = w.account_id),
+    (SELECT string_agg(concat_ws(' ', mailbox_id, grantee, rights), E'\\n' ORDER BY mailbox_id, grantee)
+     FROM mailbox_rights r WHERE r.account_id = w.account_id),
+    (SELECT string_agg(concat_ws(' ', s.grantee, s.account_id), E'\\n' ORDER BY s.grantee, s.account_id)
+     FROM accounts a JOIN shares s ON s.tenant_id = a.tenant_id AND s.grantee IN (0, a.account_id)
+     WHERE a.account_id = w.account_id)
 ), 0)
 FROM unnest($1::bigint[]) AS w(account_id)
 """

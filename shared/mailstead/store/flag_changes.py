@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from mailstead.model.failure import Failure, Refused
-from mailstead.model.flags import MAX_KEYWORDS, FlagChange, Flags, SystemFlag
+from mailstead.model.flags import EVERY_FLAG, MAX_KEYWORDS, FlagChange, FlagMask, Flags, SystemFlag
 from mailstead.store.addressing import ADDRESSED, runs
 from mailstead.store.engine import Connection
 from mailstead.store.mailbox_row import Mailbox
 
-# $6: system flags, $7: keywords. Keywords compare without regard to case and keep the spelling they first came with.
+# $6: system flags, $7: keywords; $9 and $10: which of them may be replaced, where not all may. Keywords compare without regard to
+# case and keep the spelling they first came with.
 _SYSTEM = {FlagChange.REPLACE: "$6::smallint", FlagChange.ADD: "flags | $6::smallint", FlagChange.REMOVE: "flags & ~$6::smallint"}
 _KEYWORDS = {
     FlagChange.REPLACE: "$7::text[]",
@@ -39,6 +40,7 @@ WITH decided AS MATERIALIZED (
 )
 SELECT uid, modseq, flags, keywords, allowed, differs FROM decided ORDER BY uid
 """
+_BITS = {"seen": int(SystemFlag.SEEN), "deleted": int(SystemFlag.DELETED)}
 _ANY_MODSEQ = 2**63 - 1
 
 
@@ -65,21 +67,38 @@ class StoreResult:
 
 
 @lru_cache
-def _sql(change: FlagChange) -> str:
+def _sql(change: FlagChange, masked: bool) -> str:
+    if masked:
+        return _CHANGE.format(
+            system="(flags & ~$9::smallint) | ($6::smallint & $9::smallint)",
+            keywords="CASE WHEN $10::boolean THEN $7::text[] ELSE keywords END",
+            addressed=ADDRESSED,
+            **_BITS,
+        )
     # The common STORE names system flags only: then no row computes a set of keywords.
     untouched = "false" if change is FlagChange.REPLACE else "cardinality($7::text[]) = 0"
     keywords = f"CASE WHEN {untouched} THEN keywords ELSE {_KEYWORDS[change]} END"
-    bits = {"seen": int(SystemFlag.SEEN), "deleted": int(SystemFlag.DELETED)}
-    return _CHANGE.format(system=_SYSTEM[change], keywords=keywords, addressed=ADDRESSED, **bits)
+    return _CHANGE.format(system=_SYSTEM[change], keywords=keywords, addressed=ADDRESSED, **_BITS)
 
 
 async def change_flags(
-    connection: Connection, mailbox: Mailbox, uids: Sequence[int], change: FlagChange, flags: Flags, unchanged_since: int | None
+    connection: Connection,
+    mailbox: Mailbox,
+    uids: Sequence[int],
+    change: FlagChange,
+    flags: Flags,
+    unchanged_since: int | None,
+    mask: FlagMask = EVERY_FLAG,
 ) -> StoreResult:
-    """Within a transaction that holds `mailbox`. Raises Refused(TOO_MANY) when a message would have too many keywords."""
+    """Within a transaction that holds `mailbox`: flags that `mask` does not hold stay as they are.
+
+    Raises Refused(TOO_MANY) when a message would have too many keywords.
+    """
     modseq = mailbox.highest_modseq + 1
+    flags = flags.within(mask)
+    masked = change is FlagChange.REPLACE and not mask.everything
     rows = await connection.fetch(
-        _sql(change),
+        _sql(change, masked),
         mailbox.account_id,
         mailbox.mailbox_id,
         *runs(uids),
@@ -87,6 +106,7 @@ async def change_flags(
         int(flags.system),
         list(flags.keywords),
         _ANY_MODSEQ if unchanged_since is None else unchanged_since,
+        *((int(mask.system), mask.keywords) if masked else ()),
     )
     known: dict[tuple[int, tuple[str, ...]], Flags] = {}
     result: list[FlagRow] = []

@@ -81,6 +81,11 @@ CHECKS: dict[str, str] = {
         SELECT account_id FROM emails e WHERE NOT EXISTS (SELECT FROM accounts a WHERE a.account_id = e.account_id)
         UNION ALL SELECT account_id FROM expunged x
         WHERE NOT EXISTS (SELECT FROM accounts a WHERE a.account_id = x.account_id)""",
+    "rights are given within a tenant, and found by whom they are given": """
+        SELECT r.account_id, r.mailbox_id, r.grantee FROM mailbox_rights r JOIN accounts o USING (account_id)
+        WHERE EXISTS (SELECT FROM accounts g WHERE g.account_id = r.grantee AND g.tenant_id <> o.tenant_id)
+           OR NOT EXISTS (SELECT FROM shares s WHERE s.tenant_id = o.tenant_id AND s.grantee = r.grantee
+                          AND s.account_id = r.account_id)""",
     "every queued message has a recipient": """
         SELECT queue_id FROM queue_messages q WHERE NOT EXISTS (SELECT FROM queue_recipients r WHERE r.queue_id = q.queue_id)""",
     "no lease is orphaned": """

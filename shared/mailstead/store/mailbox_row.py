@@ -78,6 +78,12 @@ def check_name(name: str) -> str:
     return SEPARATOR.join(levels)
 
 
+def levels_above(name: str) -> list[str]:
+    """`a` and `a/b` for `a/b/c`."""
+    levels = name.split(SEPARATOR)
+    return [SEPARATOR.join(levels[:depth]) for depth in range(1, len(levels))]
+
+
 async def create_mailbox(connection: Connection, account_id: int, name: str, special_use: str | None) -> Mailbox:
     """Within a transaction: the new row, locked by it. Raises Refused: MAILBOX_EXISTS, TOO_MANY, NO_SUCH_ACCOUNT."""
     uidvalidity = await connection.fetchval(_NEXT_UIDVALIDITY, account_id)
@@ -125,6 +131,23 @@ async def lock_by_id(connection: Connection, account_id: int, *mailbox_ids: int)
     if missing:
         raise no_such_mailbox(f"number {missing[0]}")
     return [found[mailbox_id] for mailbox_id in mailbox_ids]
+
+
+async def lock_across(connection: Connection, *keys: tuple[int, int]) -> list[Mailbox]:
+    """As `lock_by_id`, of mailboxes of any accounts: each key is (account_id, mailbox_id)."""
+    columns = ", ".join(f"m.{column.strip()}" for column in COLUMNS.split(","))
+    rows = await connection.fetch(
+        f"""SELECT {columns} FROM mailboxes m
+            JOIN unnest($1::bigint[], $2::bigint[]) AS k(account_id, mailbox_id) USING (account_id, mailbox_id)
+            ORDER BY m.account_id, m.mailbox_id FOR UPDATE OF m""",  # noqa: S608 - constants only
+        [account_id for account_id, _ in keys],
+        [mailbox_id for _, mailbox_id in keys],
+    )
+    found = {(row["account_id"], row["mailbox_id"]): Mailbox(*row) for row in rows}
+    missing = [key for key in keys if key not in found]
+    if missing:
+        raise no_such_mailbox(f"number {missing[0][1]}")
+    return [found[key] for key in keys]
 
 
 async def advance(

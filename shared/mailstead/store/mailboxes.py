@@ -21,6 +21,7 @@ from mailstead.store.mailbox_row import (
     advance,
     check_name,
     create_mailbox,
+    levels_above,
     lock_mailbox,
     no_such_mailbox,
 )
@@ -39,6 +40,12 @@ FROM mailboxes m CROSS JOIN LATERAL (
 ) AS v
 WHERE m.account_id = $1 AND m.name = $2
 """  # noqa: S608 - constants only
+_INHERIT = """
+INSERT INTO mailbox_rights (account_id, mailbox_id, grantee, rights)
+SELECT account_id, $2, grantee, rights FROM mailbox_rights WHERE account_id = $1 AND mailbox_id = (
+    SELECT mailbox_id FROM mailboxes WHERE account_id = $1 AND name = ANY($3::text[]) ORDER BY length(name) DESC LIMIT 1
+)
+"""
 _GET = f"SELECT {COLUMNS} FROM mailboxes WHERE account_id = $1 AND name = $2"  # noqa: S608 - constants only
 _LIST = f"""
 SELECT {COLUMNS}, EXISTS (SELECT FROM subscriptions s WHERE s.account_id = m.account_id AND s.name = m.name) AS subscribed
@@ -100,7 +107,11 @@ class Mailboxes:
         name = check_name(name)
 
         async def work(connection: Connection) -> Mailbox:
-            return await create_mailbox(connection, account_id, name, special_use)
+            mailbox = await create_mailbox(connection, account_id, name, special_use)
+            if above := levels_above(name):
+                # Who may use the nearest mailbox above may use this one (RFC 4314 §4).
+                await connection.execute(_INHERIT, account_id, mailbox.mailbox_id, above)
+            return mailbox
 
         mailbox = await self._database.transact("create mailbox", work)
         self._announce([MailboxesChanged(account_id)])

@@ -8,14 +8,14 @@ from functools import lru_cache
 from uuid import UUID
 
 from mailstead.events import MailboxChanged
-from mailstead.model.flags import FlagChange, Flags, SystemFlag
+from mailstead.model.flags import EVERY_FLAG, FlagChange, FlagMask, Flags, SystemFlag
 from mailstead.store import content
 from mailstead.store.addressing import ADDRESSED, ALL, runs
 from mailstead.store.content import Source
 from mailstead.store.delivery import Announce
 from mailstead.store.engine import Connection, Database
 from mailstead.store.flag_changes import FlagRow, StoreResult, change_flags
-from mailstead.store.mailbox_row import Counters, Mailbox, advance, lock_by_id
+from mailstead.store.mailbox_row import Counters, Mailbox, advance, lock_across, lock_by_id
 from mailstead.store.tombstones import Reason, bury
 from mailstead.store.transfers import copy_rows
 from mailstead.store.usage import hold_to_quota
@@ -163,8 +163,9 @@ class Messages:
         flags: Flags,
         *,
         unchanged_since: int | None = None,
+        mask: FlagMask = EVERY_FLAG,
     ) -> StoreResult:
-        """Change flags in transactions of at most CHUNK messages; what does not change keeps its modseq.
+        """Change those flags that `mask` holds, in transactions of at most CHUNK messages; what does not change keeps its modseq.
 
         `StoreResult.rows` tells all messages addressed as they now are, `modified` those that fail `unchanged_since`
         (RFC 7162 §3.1.3). Raises Refused(NO_SUCH_MAILBOX).
@@ -174,7 +175,7 @@ class Messages:
 
             async def work(connection: Connection, page: Sequence[int] = uids[at : at + CHUNK]) -> tuple[StoreResult, Mailbox]:
                 (mailbox,) = await lock_by_id(connection, account_id, mailbox_id)
-                return await change_flags(connection, mailbox, page, change, flags, unchanged_since), mailbox
+                return await change_flags(connection, mailbox, page, change, flags, unchanged_since, mask), mailbox
 
             result, before = await self._database.transact("store flags", work)
             self._tell(before, result.modseq)
@@ -183,23 +184,49 @@ class Messages:
             )
         return total
 
-    async def copy(self, account_id: int, mailbox_id: int, uids: Sequence[int], target_id: int) -> Copied:
-        """All or nothing (RFC 9051 §6.4.7). Raises Refused: NO_SUCH_MAILBOX, OVER_QUOTA."""
-        return await self._transfer(account_id, mailbox_id, uids, target_id, move=False)
+    async def copy(
+        self,
+        account_id: int,
+        mailbox_id: int,
+        uids: Sequence[int],
+        target_id: int,
+        *,
+        target_account_id: int | None = None,
+        mask: FlagMask = EVERY_FLAG,
+    ) -> Copied:
+        """All or nothing (RFC 9051 §6.4.7), with those of their flags that `mask` holds.
 
-    async def move(self, account_id: int, mailbox_id: int, uids: Sequence[int], target_id: int) -> Copied:
-        """All or nothing; the originals become tombstones in the same transaction (RFC 6851). Raises Refused(NO_SUCH_MAILBOX)."""
-        return await self._transfer(account_id, mailbox_id, uids, target_id, move=True)
+        The target may be another account's of the same tenant. Raises Refused: NO_SUCH_MAILBOX, OVER_QUOTA of its owner.
+        """
+        target = (target_account_id or account_id, target_id)
+        return await self._transfer((account_id, mailbox_id), uids, target, mask, move=False)
 
-    async def _transfer(self, account_id: int, mailbox_id: int, uids: Sequence[int], target_id: int, *, move: bool) -> Copied:
+    async def move(
+        self,
+        account_id: int,
+        mailbox_id: int,
+        uids: Sequence[int],
+        target_id: int,
+        *,
+        target_account_id: int | None = None,
+        mask: FlagMask = EVERY_FLAG,
+    ) -> Copied:
+        """As `copy`; the originals become tombstones in the same transaction (RFC 6851). No quota stands against it within an
+        account."""
+        target = (target_account_id or account_id, target_id)
+        return await self._transfer((account_id, mailbox_id), uids, target, mask, move=True)
+
+    async def _transfer(
+        self, source_key: tuple[int, int], uids: Sequence[int], target_key: tuple[int, int], mask: FlagMask, *, move: bool
+    ) -> Copied:
         async def work(connection: Connection) -> tuple[Copied, list[tuple[Mailbox, int]]]:
-            source, target = await lock_by_id(connection, account_id, mailbox_id, target_id)
-            copied = await copy_rows(connection, source, target, uids)
+            source, target = await lock_across(connection, source_key, target_key)
+            copied = await copy_rows(connection, source, target, uids, mask)
             result = Copied(target.uidvalidity, copied.pairs)
             if not copied.pairs:
                 return result, []
-            if not move:
-                await hold_to_quota(connection, account_id, copied.counters.size, copied.counters.messages)
+            if not move or source.account_id != target.account_id:
+                await hold_to_quota(connection, target.account_id, copied.counters.size, copied.counters.messages)
             same = source.mailbox_id == target.mailbox_id
             modseq = target.highest_modseq + 1
             moved = [(target, modseq)]

@@ -34,6 +34,7 @@ from mailstead.store.schema import (
     search_texts,
     tenants,
 )
+from mailstead.store.sharing import forget_shares
 from mailstead.store.statements import run
 from mailstead.wire.sasl import ScramKeys
 
@@ -403,6 +404,7 @@ class Provisioning:
                 await connection.execute(_ERASE_CONTENTS, account_id)
             for table in (messages, expunged, emails, search_texts, search_pending, mailboxes):
                 await run(connection, delete(table).where(table.c.account_id == account_id))
+            await forget_shares(connection, account_id)
             await run(connection, delete(accounts).where(accounts.c.account_id == account_id))
             await put(connection, account.tenant_id, AccountDeleted(account_id=account_id, address=account.address))
             return account

@@ -71,6 +71,7 @@ ROLES: tuple[Role, ...] = (
             "sieve_marks": "SELECT, INSERT, UPDATE (expires_at), DELETE",
             "accounts": "UPDATE (last_uidvalidity)",  # a mailbox that a script makes
             "mailboxes": "INSERT",
+            "mailbox_rights": "SELECT, INSERT",  # it is open to whom the one above it is
         },
     ),
     _role(
@@ -110,6 +111,8 @@ ROLES: tuple[Role, ...] = (
             "account_metadata": "SELECT, INSERT, UPDATE, DELETE",
             "mailbox_metadata": "SELECT, INSERT, UPDATE, DELETE",
             "session_counts": "SELECT, INSERT, UPDATE (sessions, expires_at), DELETE",
+            "mailbox_rights": "SELECT, INSERT, UPDATE (rights), DELETE",
+            "shares": "SELECT, INSERT, DELETE",
         },
     ),
     _role(
@@ -147,6 +150,8 @@ ROLES: tuple[Role, ...] = (
             "login_keys": "SELECT",
             "mailboxes": "SELECT, INSERT, UPDATE (uidnext, highest_modseq, messages, unseen, deleted, size), DELETE",
             "subscriptions": "SELECT, INSERT, DELETE",
+            "mailbox_rights": "SELECT, INSERT, DELETE",
+            "shares": "SELECT, DELETE",
             "messages": "SELECT, INSERT, DELETE",  # its owner reads mail here, and has it given back
             "expunged": "SELECT, UPDATE (restored_at), DELETE",
             "emails": "SELECT, DELETE",
@@ -183,6 +188,8 @@ ROLES: tuple[Role, ...] = (
             " last_uidvalidity)",
             "addresses": "SELECT",
             "mailboxes": "SELECT, UPDATE (floor_modseq)",
+            "mailbox_rights": "SELECT",
+            "shares": "SELECT",
             "messages": "SELECT",
             "expunged": "SELECT, DELETE",
             # a row lock takes the right to change a column

@@ -16,6 +16,7 @@ from mailstead.store.delivery import Delivery, LocalCopy
 from mailstead.store.engine import Database
 from mailstead.store.ingest import Ingest
 from mailstead.store.provisioning import Provisioning
+from mailstead.store.tenants import Tenants
 from mailstead.wire.message import parse_message
 
 DOMAIN = "a.test"
@@ -58,7 +59,18 @@ class House:
 
     async def person(self, quota: int = 0, quota_messages: int = 0) -> Person:
         """Somebody with nothing in any mailbox."""
-        address = Address.parse(f"user{next(_numbers)}@{DOMAIN}")
+        return await self._person(DOMAIN, quota, quota_messages)
+
+    async def stranger(self) -> Person:
+        """Somebody of another tenant."""
+        number = next(_numbers)
+        tenant = await Tenants(self.owner).create(f"tenant{number}")
+        domain = f"elsewhere{number}.test"
+        await Provisioning(self.owner).create_domain(domain, tenant.tenant_id)
+        return await self._person(domain, 0, 0)
+
+    async def _person(self, domain: str, quota: int, quota_messages: int) -> Person:
+        address = Address.parse(f"user{next(_numbers)}@{domain}")
         row = await Provisioning(self.owner).create_account(address, CHEAP.hash(PASSWORD), quota, quota_messages)
         return Person(row.account_id, row.tenant_id, row.address)
 

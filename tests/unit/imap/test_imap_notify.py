@@ -30,7 +30,7 @@ def mailbox(number: int, name: str, *, modseq: int = 1, uidnext: int = 1, messag
 def state(*mailboxes: Mailbox, subscribed: Iterable[str] = (), **annotations: bytes) -> AccountState:
     """Annotations belong to mailbox 1."""
     digests = {(1, "/private/" + entry): value for entry, value in annotations.items()}
-    return AccountState({each.mailbox_id: each for each in mailboxes}, set(subscribed), digests)
+    return AccountState({each.mailbox_id: each for each in mailboxes}, frozenset(), set(subscribed), digests)
 
 
 def interest(kind: SourceKind, events: frozenset[MailEvent], *names: str) -> Interest:

@@ -18,7 +18,7 @@ from imap.grammar.requests import SearchReturn
 from imap.response import Reply, Status, date_time, flag_list, flags_line, keyword_lines, uid_set, uid_set_in_order, vanished
 from imap.search_results import extended_line, plain_line
 from imap.threading import Node, render
-from mailstead.model.flags import Flags
+from mailstead.model.flags import EVERY_FLAG, Flags
 from mailstead.model.sequence_set import SequenceSet
 from mailstead.store.flag_changes import FlagRow
 from mailstead.store.messages import Summary
@@ -78,7 +78,7 @@ def test_flags(value: Flags) -> None:
 
 @given(st.lists(atoms, max_size=5, unique_by=str.lower))
 def test_flags_of_a_mailbox(keywords: list[str]) -> None:
-    first, second, end = keyword_lines(keywords, read_only=False).split(b"\r\n")
+    first, second, end = keyword_lines(keywords, EVERY_FLAG, read_only=False).split(b"\r\n")
     assert not end
     (known,) = lists(first.removeprefix(b"* FLAGS "))
     permanent = re.fullmatch(rb"\* OK \[PERMANENTFLAGS (\(.*\))\] .+", second)

@@ -7,6 +7,7 @@ has answered itself. It may raise Refused and Bad. What changed in the mailbox i
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from imap.commands.acl import delete_acl, get_acl, list_rights, my_rights, set_acl
 from imap.commands.authenticate import authenticate
 from imap.commands.capability import capability
 from imap.commands.close import close, unselect
@@ -54,20 +55,24 @@ HANDLERS: dict[type[ask.Request], Handler] = {
     ask.Copy: copy,
     ask.Create: create,
     ask.Delete: delete,
+    ask.DeleteAcl: delete_acl,
     ask.Enable: enable,
     ask.Expunge: expunge,
     ask.Fetch: fetch,
+    ask.GetAcl: get_acl,
     ask.GetMetadata: get_metadata,
     ask.GetQuota: get_quota,
     ask.GetQuotaRoot: get_quota_root,
     ask.Id: identify,
     ask.Idle: idle,
     ask.List: list_,
+    ask.ListRights: list_rights,
     ask.Login: login,
     ask.Logout: logout,
     ask.Lsub: lsub,
     ask.Move: move,
     ask.MultiSearch: multi_search,
+    ask.MyRights: my_rights,
     ask.Namespace: namespace,
     ask.Noop: noop,
     ask.Notify: notify,
@@ -75,6 +80,7 @@ HANDLERS: dict[type[ask.Request], Handler] = {
     ask.Search: search,
     ask.Select: select,
     ask.Sort: sort,
+    ask.SetAcl: set_acl,
     ask.SetMetadata: set_metadata,
     ask.StartTls: starttls,
     ask.Status: status,

@@ -7,10 +7,12 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from imap.commands.places import place_to_fill
 from imap.commands.replace import replace
 from imap.commands.targets import TryCreate, open_target
 from imap.grammar.requests import Append, Replace
 from imap.response import Reply, ok, uid_set
+from imap.rights import Rights, flags
 from imap.session import Bad, Session
 from imap.state import Selected
 from mailstead.model.failure import Failure, Refused
@@ -92,9 +94,10 @@ async def finish(session: Session, upload: Upload) -> Reply:
     """File all messages, or none. Raises Refused and Bad."""
     if upload.refusal is not None:
         raise upload.refusal
+    place = await _place(session, upload.messages[0].request.mailbox)
     if isinstance(upload.request, Replace):
-        return await replace(session, upload.request, await _delivery(session, upload.messages[0]))
-    deliveries = [await _delivery(session, message) for message in upload.messages]
+        return await replace(session, upload.request, await _delivery(session, upload.messages[0], place))
+    deliveries = [await _delivery(session, message, place) for message in upload.messages]
     ingest = session.backend.ingest
     try:
         receipts = [await ingest.deliver(deliveries[0])] if len(deliveries) == 1 else await ingest.deliver_together(deliveries)
@@ -117,11 +120,22 @@ async def finish(session: Session, upload: Upload) -> Reply:
     return ok("appended", f"APPENDUID {stored[0].uidvalidity} {uid_set(copy.uid for copy in stored)}")
 
 
-async def _delivery(session: Session, message: Message) -> Delivery:
-    account, request, data = session.account, message.request, message.octets()
+async def _place(session: Session, name: str) -> tuple[int, str, Rights]:
+    """Raises TryCreate, and Refused(NOT_PERMITTED)."""
+    try:
+        return await place_to_fill(session, name)
+    except Refused as refused:
+        if refused.failure is Failure.NO_SUCH_MAILBOX:
+            raise TryCreate(refused.detail) from refused
+        raise
+
+
+async def _delivery(session: Session, message: Message, place: tuple[int, str, Rights]) -> Delivery:
+    request, data = message.request, message.octets()
+    owner_id, name, rights = place
     content = await asyncio.to_thread(parse_message, data) if len(data) > PARSED_ASIDE else parse_message(data)
     copy = LocalCopy(
-        account.account_id, account.tenant_id, request.mailbox, flags=request.flags, received_at=request.internal_date
+        owner_id, session.account.tenant_id, name, flags=request.flags.within(flags(rights)), received_at=request.internal_date
     )
     return Delivery(new_trace_id(), content, (copy,), strict_quota=True)
 

@@ -7,9 +7,8 @@ from imap.session import Session
 
 async def close(session: Session, _request: Close) -> Reply:
     selected = session.selected
-    if not selected.read_only:
-        account = selected.account
-        await session.backend.messages.expunge(account.account_id, selected.mailbox_id, None, actor=account.address)
+    if not selected.read_only and "e" in session.rights:  # RFC 4314 §4: else nothing is expunged, and that is fine
+        await session.backend.messages.expunge(selected.owner_id, selected.mailbox_id, None, actor=session.account.address)
     session.leave_mailbox()
     return ok("closed")
 

@@ -1,5 +1,6 @@
 """DELETE (RFC 9051 §6.3.5). Mailboxes below it stay."""
 
+from imap.commands.places import find
 from imap.grammar.requests import Delete
 from imap.response import Reply, ok
 from imap.session import Session
@@ -7,9 +8,9 @@ from imap.state import Selected
 
 
 async def delete(session: Session, request: Delete) -> Reply:
-    backend, account_id = session.backend, session.account.account_id
-    mailbox = await backend.mailboxes.get(account_id, request.mailbox)
-    await backend.mailboxes.delete(account_id, request.mailbox)
+    place = await find(session, request.mailbox, "x")
+    mailbox = place.mailbox
+    await session.backend.mailboxes.delete(place.owner_id, mailbox.name)
     session.notify.known.deleted(mailbox.mailbox_id)
     if isinstance(session.state, Selected) and session.state.mailbox_id == mailbox.mailbox_id:
         session.leave_mailbox()

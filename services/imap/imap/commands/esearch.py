@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 
 from imap.commands.finding import effort, query_of, refusal
+from imap.commands.places import Place, visible
 from imap.grammar.requests import MultiSearch, SearchReturn
 from imap.grammar.sources import OF_SELECTED, Source
 from imap.mailbox_sets import covers
 from imap.response import Reply, ok
+from imap.rights import ALL
 from imap.search_plan import Scope, from_view, uses_modseq, uses_numbers, uses_saved
 from imap.search_results import chosen, extended_line
 from imap.session import Bad, Session
@@ -25,29 +27,34 @@ async def multi_search(session: Session, request: MultiSearch) -> Reply:
     if SearchReturn.SAVE in request.returns:
         raise Bad("results of ESEARCH cannot be saved")
     try:
-        for mailbox in await _mailboxes(session, request.sources):
-            await _search(session, request, mailbox)
+        for place in await _places(session, request.sources):
+            await _search(session, request, place)
     except Refused as refused:
         return refusal(refused)
     return ok("searched")
 
 
-async def _mailboxes(session: Session, sources: Sequence[Source]) -> list[Mailbox]:
+async def _places(session: Session, sources: Sequence[Source]) -> list[Place]:
     """Each once, by name; names that no mailbox has are passed over (RFC 7377 §2.2)."""
-    existing = await session.backend.mailboxes.list(session.account.account_id)
+    backend, account_id = session.backend, session.account.account_id
+    own = [Place(mailbox, mailbox.name, ALL, own=True) for mailbox in await backend.mailboxes.list(account_id)]
+    others = await visible(session, "r")
+    subscribed = {place.name for place in own if place.mailbox.subscribed}
+    if others:
+        subscribed.update(await backend.mailboxes.subscriptions(account_id))
     selected = session.state.mailbox_id if isinstance(session.state, Selected) else None
-    return [mailbox for mailbox in existing if any(_means(source, mailbox, selected) for source in sources)]
+
+    def meant(source: Source, place: Place) -> bool:
+        if source.kind in OF_SELECTED:
+            return place.mailbox.mailbox_id == selected
+        return "l" in place.rights and covers(source, place.name, subscribed=place.name in subscribed)
+
+    return [place for place in (*own, *others) if any(meant(source, place) for source in sources)]
 
 
-def _means(source: Source, mailbox: Mailbox, selected: int | None) -> bool:
-    if source.kind in OF_SELECTED:
-        return mailbox.mailbox_id == selected
-    return covers(source, mailbox.name, subscribed=mailbox.subscribed)
-
-
-async def _search(session: Session, request: MultiSearch, mailbox: Mailbox) -> None:
+async def _search(session: Session, request: MultiSearch, place: Place) -> None:
     """A mailbox where nothing is found is not spoken of (RFC 7377 §2.1)."""
-    account_id = mailbox.account_id
+    mailbox, account_id = place.mailbox, place.owner_id
     scope = await _scope(session, mailbox)
     if scope is None:
         return
@@ -65,7 +72,7 @@ async def _search(session: Session, request: MultiSearch, mailbox: Mailbox) -> N
         modseq = max((row.modseq for row in rows), default=None)
     correlator = b'TAG "%b" MAILBOX %b UIDVALIDITY %d' % (
         session.tag,
-        session.dialect.mailbox(mailbox.name),
+        session.dialect.mailbox(place.name),
         mailbox.uidvalidity,
     )
     found = [uid for _, uid in pairs]
@@ -85,4 +92,6 @@ async def _scope(session: Session, mailbox: Mailbox) -> Scope | None:
         if refused.failure is Failure.NO_SUCH_MAILBOX:
             return None
         raise
+    if opened.mailbox.mailbox_id != mailbox.mailbox_id:
+        return None
     return Scope(View(opened.uids, opened.mailbox.highest_modseq, opened.mailbox.uidnext))

@@ -8,9 +8,9 @@ from imap.session import Session
 
 async def expunge(session: Session, request: Expunge) -> Reply:
     selected = session.require_writable()
-    account = selected.account
+    session.allow("e")
     uids = None if request.uids is None else uids_of(session, request.uids, by_uid=True)
     if uids is None or uids:
-        gone = await session.backend.messages.expunge(account.account_id, selected.mailbox_id, uids, actor=account.address)
+        gone = await session.backend.messages.expunge(selected.owner_id, selected.mailbox_id, uids, actor=session.account.address)
         session.expunged = bool(gone)
     return ok("expunged")

@@ -89,9 +89,7 @@ async def _changed(session: Session, request: Fetch, spans: Sequence[range], sin
     selected, view = session.selected, session.selected.view
     if request.vanished and not (request.by_uid and session.dialect.qresync):
         raise Bad("VANISHED is for UID FETCH, once QRESYNC is enabled")  # RFC 7162 §3.2.6
-    delta = await session.backend.changes.since(
-        selected.account.account_id, selected.mailbox_id, since, known_uidnext=view.uidnext
-    )
+    delta = await session.backend.changes.since(selected.owner_id, selected.mailbox_id, since, known_uidnext=view.uidnext)
     if request.vanished:
         await session.send(vanished_since(delta, view, request.targets))
     known = view.known([row.uid for row in delta.changed])
@@ -122,7 +120,7 @@ async def _fetch_flags(session: Session, planned: FetchPlan, pages: Iterable[Pag
     selected, told, missing = session.selected, 0, 0
 
     def read(uids: Sequence[int]) -> Coroutine[Any, Any, list[FlagRow]]:
-        return session.backend.messages.flags(selected.account.account_id, selected.mailbox_id, uids)
+        return session.backend.messages.flags(selected.owner_id, selected.mailbox_id, uids)
 
     render = planned.light_head.render
     async with contextlib.aclosing(_ahead(pages, read)) as read_pages:
@@ -136,10 +134,10 @@ async def _fetch_flags(session: Session, planned: FetchPlan, pages: Iterable[Pag
 async def _fetch_rows(session: Session, planned: FetchPlan, pages: Iterable[Page]) -> tuple[int, int]:
     """(messages told, messages missing)."""
     selected, told, missing = session.selected, 0, 0
-    marks_seen = planned.marks_seen and not selected.read_only
+    marks_seen = planned.marks_seen and not selected.read_only and "s" in session.rights  # RFC 4314 §4
 
     def read(uids: Sequence[int]) -> Coroutine[Any, Any, list[Summary]]:
-        return session.backend.messages.summaries(selected.account.account_id, selected.mailbox_id, uids, planned.want)
+        return session.backend.messages.summaries(selected.owner_id, selected.mailbox_id, uids, planned.want)
 
     render = planned.head.render
     async with contextlib.aclosing(_ahead(pages, read)) as read_pages:
@@ -187,9 +185,7 @@ async def _mark_seen(session: Session, rows: Sequence[Summary]) -> frozenset[int
     if not unseen:
         return frozenset()
     selected = session.selected
-    result = await session.backend.messages.store_flags(
-        selected.account.account_id, selected.mailbox_id, unseen, FlagChange.ADD, SEEN
-    )
+    result = await session.backend.messages.store_flags(selected.owner_id, selected.mailbox_id, unseen, FlagChange.ADD, SEEN)
     now = {row.uid: row for row in result.rows}
     for row in rows:
         if row.uid in now:

@@ -92,5 +92,5 @@ async def highest_modseq(session: Session, uids: Sequence[int]) -> int | None:
     selected = session.selected
     if not uids:
         return None
-    rows = await session.backend.messages.flags(selected.account.account_id, selected.mailbox_id, uids)
+    rows = await session.backend.messages.flags(selected.owner_id, selected.mailbox_id, uids)
     return max((row.modseq for row in rows), default=None)

@@ -2,11 +2,11 @@
 
 import asyncio
 
-from imap.commands.telling import OVERFLOW, ignore, notice_line, read_account
+from imap.commands.telling import OVERFLOW, follow, ignore, notice_line, read_account
 from imap.grammar.events import MailEvent
 from imap.grammar.fetch import Attribute
 from imap.grammar.requests import Notify
-from imap.notices import AccountState, Interest, first_statuses
+from imap.notices import AccountState, Interest, first_statuses, inaccessible
 from imap.notifying import Notifying
 from imap.response import Reply, flags_line, no, ok
 from imap.session import Session
@@ -26,7 +26,7 @@ async def notify(session: Session, request: Notify) -> Reply:
     if interest.of_account:
         # What happens from here on wakes the session, so that nothing falls between the reading and the first event.
         following = Notifying(interest, flags_since=session.notify.flags_since)
-        following.watch = session.backend.watcher.watch_account(session.account.account_id, session.wake_for_account)
+        follow(session, following, AccountState())
         try:
             following.known = await read_account(session, interest)
         except BaseException:
@@ -35,6 +35,7 @@ async def notify(session: Session, request: Notify) -> Reply:
         if len(following.known.mailboxes) > session.backend.settings.imap_notify_mailboxes:
             following.close()
             return no("that is too much to tell of", OVERFLOW)
+        follow(session, following, following.known)
         following.read_at = asyncio.get_running_loop().time() + session.backend.settings.imap_notify_seconds
     else:
         following = Notifying(interest, flags_since=session.notify.flags_since)
@@ -42,6 +43,8 @@ async def notify(session: Session, request: Notify) -> Reply:
     session.notify = following
     if following.group is not None and Attribute.MODSEQ in following.group.items:
         session.dialect.hear_of_modseqs()
+    for notice in inaccessible(interest, following.known):
+        await session.send(notice_line(session, notice))
     if request.status:
         await _tell_statuses(session, interest, following.known)
     await _tell_missed_flags(session)
@@ -60,7 +63,7 @@ async def _tell_missed_flags(session: Session) -> None:
     if since is None or not session.notify.wants_flags or not isinstance(session.state, Selected):
         return
     state, view = session.state, session.state.view
-    delta = await session.backend.changes.since(state.account.account_id, state.mailbox_id, since, known_uidnext=view.uidnext)
+    delta = await session.backend.changes.since(state.owner_id, state.mailbox_id, since, known_uidnext=view.uidnext)
     session.notify.flags_since = None
     numbered = [(view.number_of(row.uid), row) for row in delta.changed if row.modseq <= view.modseq]
     rows = [(number, row) for number, row in numbered if number is not None]

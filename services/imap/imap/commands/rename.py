@@ -1,14 +1,26 @@
-"""RENAME (RFC 9051 §6.3.6)."""
+"""RENAME (RFC 9051 §6.3.6). A mailbox stays with its owner."""
 
+from imap.commands.places import find, new_place
 from imap.grammar.requests import Rename
-from imap.response import Reply, ok
+from imap.namespaces import others
+from imap.response import Reply, no, ok
 from imap.session import Session
+from mailstead.model.failure import Failure, Refused
 from mailstead.store.mailbox_row import INBOX
 
 
 async def rename(session: Session, request: Rename) -> Reply:
     new = request.new.removesuffix("/")
-    await session.backend.mailboxes.rename(session.account.account_id, request.old, new)
-    if request.old != INBOX:  # else there is a new mailbox, which has a number of its own
+    owner_id, old_name = session.account.account_id, request.old
+    if others(request.old) is not None:
+        place = await find(session, request.old, "x")
+        owner_id, old_name = place.owner_id, place.mailbox.name
+        if old_name == INBOX and not place.own:
+            raise Refused(Failure.NOT_PERMITTED, "the INBOX of another")
+    new_owner_id, new_name = await new_place(session, new)
+    if new_owner_id != owner_id:
+        return no("a mailbox stays with its owner", "CANNOT")
+    await session.backend.mailboxes.rename(owner_id, old_name, new_name)
+    if old_name != INBOX:  # else there is a new mailbox, which has a number of its own
         session.notify.known.renamed(request.old, new)
     return ok("renamed")

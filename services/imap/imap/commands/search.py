@@ -16,7 +16,7 @@ async def search(session: Session, request: Search) -> Reply:
     try:
         if uids is None:
             backend = session.backend.search
-            uids = await backend.matching(selected.account.account_id, selected.mailbox_id, query, effort(session))
+            uids = await backend.matching(selected.owner_id, selected.mailbox_id, query, effort(session))
     except Refused as refused:
         forget_saved(session, request)
         return refusal(refused)

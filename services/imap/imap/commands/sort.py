@@ -12,9 +12,7 @@ async def sort(session: Session, request: Sort) -> Reply:
     selected, view = session.selected, session.selected.view
     query = query_of(session, request.key, session.scope)
     try:
-        uids = await session.backend.search.sorted(
-            selected.account.account_id, selected.mailbox_id, query, request.order, effort(session)
-        )
+        uids = await session.backend.search.sorted(selected.owner_id, selected.mailbox_id, query, request.order, effort(session))
     except Refused as refused:
         forget_saved(session, request)
         return refusal(refused)

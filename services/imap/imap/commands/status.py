@@ -1,5 +1,6 @@
 """STATUS (RFC 9051 §6.3.11, RFC 8438 SIZE, RFC 7162 §3.1.7 HIGHESTMODSEQ, RFC 7889 APPENDLIMIT)."""
 
+from imap.commands.places import find
 from imap.grammar.requests import Status, StatusItem
 from imap.response import Reply, ok
 from imap.session import Session
@@ -7,10 +8,10 @@ from mailstead.store.mailbox_row import Mailbox
 
 
 async def status(session: Session, request: Status) -> Reply:
-    mailbox = await session.backend.mailboxes.get(session.account.account_id, request.mailbox)
+    place = await find(session, request.mailbox, "r")
     if StatusItem.HIGHESTMODSEQ in request.items:
         session.dialect.hear_of_modseqs()
-    await session.send(status_line(session, mailbox, request.items))
+    await session.send(status_line(session, place.shown, request.items))
     return ok("told")
 
 

@@ -1,5 +1,6 @@
 """What several commands address: messages by number or UID, and the mailbox that COPY, MOVE and APPEND fill."""
 
+from imap.commands.places import Place, find
 from imap.errors import TRY_CREATE
 from imap.grammar.numbers import SAVED
 from imap.response import Reply
@@ -7,7 +8,6 @@ from imap.session import Bad, Session
 from imap.view import NoSuchNumber
 from mailstead.model.failure import Failure, Refused
 from mailstead.model.sequence_set import SequenceSet
-from mailstead.store.mailbox_row import Mailbox
 
 NO_SUCH_NUMBER = "no message has that number"
 
@@ -42,10 +42,10 @@ def uids_of(session: Session, targets: SequenceSet, by_uid: bool) -> list[int]:
     return [uid for span in spans_of(session, targets, by_uid) for uid in uids[span.start : span.stop]]
 
 
-async def open_target(session: Session, name: str) -> Mailbox:
-    """Raises TryCreate."""
+async def open_target(session: Session, name: str) -> Place:
+    """Raises TryCreate, and Refused(NOT_PERMITTED)."""
     try:
-        return await session.backend.mailboxes.get(session.account.account_id, name)
+        return await find(session, name, "i")
     except Refused as refused:
         if refused.failure is Failure.NO_SUCH_MAILBOX:
             raise TryCreate(refused.detail) from refused

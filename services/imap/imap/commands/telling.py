@@ -8,6 +8,7 @@ import asyncio
 
 from imap.commands.fetch import tell_new
 from imap.commands.list import list_line
+from imap.commands.places import visible
 from imap.commands.status import status_line
 from imap.dialect import Dialect
 from imap.notices import AccountState, Interest, ListNotice, MetadataNotice, Notice, StatusNotice, notices
@@ -29,6 +30,8 @@ async def tell(session: Session, *, expunge: bool, look: bool = False, own: bool
     `own`: the command at work has changed the selected mailbox in a way that is to be told, whatever is wanted.
     """
     notify = session.notify
+    if session.stale or look:
+        await session.check_rights()
     if own or not notify.ignores_selected:
         await _tell_selected(session, expunge=expunge, look=look)
     await _tell_account(session, look=look)
@@ -44,6 +47,7 @@ async def tell_unasked(session: Session) -> None:
             # What could not be told within a command may be told now, where numbers may change at any time.
             session.stale = session.stale or (notify.immediate and bool(session.state.view.withheld))
             if session.stale:
+                await session.check_rights()
                 await _tell_selected(session, expunge=notify.immediate, look=False)
         await _tell_account(session, look=False)
     except Refused as refused:
@@ -66,7 +70,7 @@ async def _tell_selected(session: Session, *, expunge: bool, look: bool) -> None
 async def _tell_account(session: Session, *, look: bool) -> None:
     """Raises Refused."""
     notify, settings, loop = session.notify, session.backend.settings, asyncio.get_running_loop()
-    if notify.interest is None or notify.watch is None or not (notify.stale or look):
+    if notify.interest is None or not notify.watches or not (notify.stale or look):
         return
     if loop.time() < notify.read_at and not look:
         _wait_for_account(session, notify)
@@ -77,11 +81,13 @@ async def _tell_account(session: Session, *, look: bool) -> None:
         now = await read_account(session, notify.interest)
     except Refused:
         notify.stale = True
-        notify.watch.doubt()
+        for watch in notify.watches.values():
+            watch.doubt()
         raise
     if len(now.mailboxes) > settings.imap_notify_mailboxes:
         await _overflow(session)
         return
+    follow(session, notify, now)
     before, notify.known = notify.known, now
     selected = session.state.mailbox_id if isinstance(session.state, Selected) else None
     condstore = session.dialect.condstore
@@ -105,9 +111,24 @@ async def read_account(session: Session, interest: Interest) -> AccountState:
     """What of the account the interest is about. Raises Refused."""
     backend, account_id = session.backend, session.account.account_id
     mailboxes = await backend.mailboxes.list(account_id)
+    others = await visible(session)
     subscriptions = await backend.mailboxes.subscriptions(account_id) if interest.of_names else ()
     annotations = await backend.metadata.digests(account_id) if interest.of_annotations else {}
-    return AccountState({mailbox.mailbox_id: mailbox for mailbox in mailboxes}, set(subscriptions), annotations)
+    return AccountState(
+        {mailbox.mailbox_id: mailbox for mailbox in (*mailboxes, *(place.shown for place in others))},
+        frozenset(place.mailbox.mailbox_id for place in others if "r" not in place.rights),
+        set(subscriptions),
+        annotations,
+    )
+
+
+def follow(session: Session, notify: Notifying, now: AccountState) -> None:
+    """Hear of the account, and of those whose mailboxes it may see."""
+    owners = {session.account.account_id, *(mailbox.account_id for mailbox in now.mailboxes.values())}
+    for account_id in notify.watches.keys() - owners:
+        notify.watches.pop(account_id).close()
+    for account_id in owners - notify.watches.keys():
+        notify.watches[account_id] = session.backend.watcher.watch_account(account_id, session.wake_for_account)
 
 
 async def _overflow(session: Session) -> None:

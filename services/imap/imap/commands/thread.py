@@ -18,7 +18,7 @@ async def thread(session: Session, request: Thread) -> Reply:
     query = query_of(session, request.key, session.scope)
     try:
         rows = await backend.search.threadable(
-            selected.account.account_id,
+            selected.owner_id,
             selected.mailbox_id,
             query,
             backend.settings.imap_thread_messages,

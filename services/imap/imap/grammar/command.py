@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from imap.grammar import requests as ask
+from imap.grammar.acl import delete_acl, list_rights, set_acl
 from imap.grammar.fetch import fetch_items
 from imap.grammar.lists import list_arguments, special_use, status_items
 from imap.grammar.metadata import get_metadata, set_metadata
@@ -291,21 +292,25 @@ _PARSERS: dict[str, Callable[[Scanner], ask.Request]] = {
     "COPY": _transfer(ask.Copy, False),
     "CREATE": _create,
     "DELETE": _named(ask.Delete),
+    "DELETEACL": delete_acl,
     "ENABLE": _enable,
     "ESEARCH": multi_search,
     "EXAMINE": _select(True),
     "EXPUNGE": _bare(ask.Expunge(None)),
     "FETCH": _fetch(False),
+    "GETACL": _named(ask.GetAcl),
     "GETMETADATA": get_metadata,
     "GETQUOTA": _quota_root,
     "GETQUOTAROOT": _named(ask.GetQuotaRoot),
     "ID": _id,
     "IDLE": _bare(ask.Idle()),
     "LIST": _list,
+    "LISTRIGHTS": list_rights,
     "LOGIN": _login,
     "LOGOUT": _bare(ask.Logout()),
     "LSUB": _lsub,
     "MOVE": _transfer(ask.Move, False),
+    "MYRIGHTS": _named(ask.MyRights),
     "NAMESPACE": _bare(ask.Namespace()),
     "NOOP": _bare(ask.Noop()),
     "NOTIFY": notify,
@@ -314,6 +319,7 @@ _PARSERS: dict[str, Callable[[Scanner], ask.Request]] = {
     "SEARCH": search(False),
     "SELECT": _select(False),
     "SORT": sort(False),
+    "SETACL": set_acl,
     "SETMETADATA": set_metadata,
     "STARTTLS": _bare(ask.StartTls()),
     "STATUS": _status,

@@ -8,7 +8,7 @@ MAX_PATTERNS = 50  # of one LIST
 MAX_USES = 10  # of one CREATE
 
 SELECTIONS = frozenset({"SUBSCRIBED", "REMOTE", "RECURSIVEMATCH", "SPECIAL-USE"})
-RETURNS = frozenset({"SUBSCRIBED", "CHILDREN", "SPECIAL-USE"})
+RETURNS = frozenset({"SUBSCRIBED", "CHILDREN", "SPECIAL-USE", "MYRIGHTS"})
 
 
 def list_arguments(scanner: Scanner) -> ask.List:

@@ -328,6 +328,45 @@ class SetMetadata:
 
 
 @dataclass(frozen=True, slots=True)
+class SetAcl:
+    """RFC 4314 §3.1. `rights` as written, with + or - before them or not."""
+
+    mailbox: str
+    identifier: str
+    rights: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteAcl:
+    """RFC 4314 §3.2."""
+
+    mailbox: str
+    identifier: str
+
+
+@dataclass(frozen=True, slots=True)
+class GetAcl:
+    """RFC 4314 §3.3."""
+
+    mailbox: str
+
+
+@dataclass(frozen=True, slots=True)
+class ListRights:
+    """RFC 4314 §3.4."""
+
+    mailbox: str
+    identifier: str
+
+
+@dataclass(frozen=True, slots=True)
+class MyRights:
+    """RFC 4314 §3.5."""
+
+    mailbox: str
+
+
+@dataclass(frozen=True, slots=True)
 class Compress:
     """RFC 4978; the mechanism in upper case."""
 
@@ -349,20 +388,24 @@ Request = (
     | Copy
     | Create
     | Delete
+    | DeleteAcl
     | Enable
     | Expunge
     | Fetch
+    | GetAcl
     | GetMetadata
     | GetQuota
     | GetQuotaRoot
     | Id
     | Idle
     | List
+    | ListRights
     | Login
     | Logout
     | Lsub
     | Move
     | MultiSearch
+    | MyRights
     | Namespace
     | Noop
     | Notify
@@ -372,6 +415,7 @@ Request = (
     | Select
     | Sort
     | StartTls
+    | SetAcl
     | SetMetadata
     | Status
     | Store

@@ -43,6 +43,7 @@ from mailstead.store.schema.queue import (
     suppressions,
 )
 from mailstead.store.schema.search import search_pending, search_texts
+from mailstead.store.schema.sharing import mailbox_rights, shares
 from mailstead.store.schema.sieve import sieve_marks, sieve_scripts
 from mailstead.store.schema.signing import signing_keys
 
@@ -70,6 +71,7 @@ __all__ = [
     "login_failures",
     "login_keys",
     "mailbox_metadata",
+    "mailbox_rights",
     "mailboxes",
     "messages",
     "metadata",
@@ -83,6 +85,7 @@ __all__ = [
     "search_pending",
     "search_texts",
     "session_counts",
+    "shares",
     "sieve_marks",
     "sieve_scripts",
     "sign_ins",

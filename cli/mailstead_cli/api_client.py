@@ -1,6 +1,8 @@
 """The API as commands use it: paths in, JSON out, and every failure as one clear line and exit status 1."""
 
-from collections.abc import Iterator
+import json
+import time
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -10,6 +12,8 @@ import typer
 TIMEOUT = 30.0  # seconds; hashing a password may have to wait for its turn
 LONG_TIMEOUT = 600.0  # seconds; of an import whose passwords are to be hashed
 PAGE = 500  # items asked for at once
+FOLLOW_PAUSE = 1.0  # seconds until a stream that ended is asked for again
+FOLLOW_TIMEOUT = 60.0  # seconds; a stream that brings nothing for so long, not even a comment, is dead
 
 Json = dict[str, Any]
 
@@ -47,10 +51,40 @@ class Api:
         """A body that is no JSON."""
         return self._ask("POST", path, octets=octets, media_type=media_type)
 
+    def patch(self, path: str, body: Json) -> Json:
+        return self._ask("PATCH", path, body)
+
     def delete(self, path: str) -> None:
         self._ask("DELETE", path)
 
-    def every(self, path: str, **query: str) -> Iterator[Json]:
+    def follow(self, path: str, **query: str | list[str]) -> Iterator[Json]:
+        """What a stream of server-sent events brings, on and on: it is asked for again, behind what came last, when it ends."""
+        last: dict[str, str] = {}
+        while True:
+            try:
+                for field, value in self._lines(path, query, last):
+                    if field == "id":
+                        last = {"Last-Event-ID": value}
+                    elif field == "data":
+                        yield json.loads(value)
+            except httpx.TransportError as error:
+                if not last:
+                    raise ApiFailure(f"the API at {self.url} does not answer: {error or type(error).__name__}") from error
+            time.sleep(FOLLOW_PAUSE)
+
+    def _lines(self, path: str, query: Mapping[str, str | list[str]], headers: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+        """The fields of one stream."""
+        bearer = {"Authorization": f"Bearer {self.token}", **headers}
+        at = self.url.rstrip("/") + path
+        with httpx.stream("GET", at, params=query, headers=bearer, timeout=httpx.Timeout(TIMEOUT, read=FOLLOW_TIMEOUT)) as answer:
+            if answer.is_error:
+                answer.read()
+                raise ApiFailure(_explain(answer))
+            for line in answer.iter_lines():
+                field, _, value = line.partition(": ")
+                yield field, value
+
+    def every(self, path: str, **query: str | list[str]) -> Iterator[Json]:
         """All items of a list, page by page."""
         cursor: str | None = None
         while True:

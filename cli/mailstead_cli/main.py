@@ -2,7 +2,7 @@
 
 import typer
 
-from mailstead_cli import accounts, domains, keys, queue, suppressions, tenants
+from mailstead_cli import accounts, domains, events, keys, queue, suppressions, tenants, webhooks
 from mailstead_cli.audit import audit
 from mailstead_cli.check import check
 from mailstead_cli.doctor import doctor
@@ -28,5 +28,7 @@ app.add_typer(domains.app, name="domains")
 app.add_typer(accounts.app, name="accounts")
 app.add_typer(queue.app, name="queue")
 app.add_typer(suppressions.app, name="suppressions")
+app.add_typer(webhooks.app, name="webhooks")
+app.add_typer(events.app, name="events")
 app.add_typer(tenants.app, name="tenants")
 app.add_typer(keys.app, name="keys")

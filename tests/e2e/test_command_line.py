@@ -115,6 +115,71 @@ def test_addresses_that_are_not_written_to(stack: Stack) -> None:
     assert "is not on the list" in mailstead(stack, "suppressions", "remove", "gone@cli.test", status=1)
 
 
+async def test_webhooks_and_events(stack: Stack) -> None:
+    asked: list[dict[str, Any]] = []
+
+    async def receive(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
+        length = int(head.partition("content-length: ")[2].partition("\r\n")[0])
+        asked.append(json.loads(await reader.readexactly(length)))
+        writer.write(b"HTTP/1.1 204 Yes\r\n\r\n")
+        writer.close()
+
+    async def run(*arguments: str, status: int = 0) -> str:
+        return await asyncio.to_thread(mailstead, stack, *arguments, status=status)
+
+    server = await asyncio.start_server(receive, HOST, 0)
+    async with server:
+        to = f"http://{HOST}:{server.sockets[0].getsockname()[1]}/"
+        made = json.loads(await run("webhooks", "create", to, "--event", "account.created", "--json"))
+        hook = str(made["id"])
+        person = await stack.new_account()
+        await eventually(lambda: asked)
+        assert (asked[0]["type"], asked[0]["data"]["address"]) == ("account.created", person.user)
+        tried = (await run("webhooks", "test", hook)).strip()
+        await eventually(lambda: len(asked) == 2)
+        assert asked[1]["id"] == tried
+
+        async with stack.api() as api:
+
+            async def delivered() -> bool:
+                return len((await api.get(f"/v1/webhooks/{hook}/deliveries?state=delivered")).json()["items"]) == 2
+
+            await eventually(delivered)
+        assert "204" in await run("webhooks", "deliveries", hook, "--event", tried)
+        await run("webhooks", "redeliver", hook, tried)
+        await eventually(lambda: len(asked) == 3)
+        assert person.user in await run("events", "list", "--event", "account.created", "--json")
+        assert f"webhook {hook} is off" in await run("webhooks", "disable", hook)
+        assert "turned off" in await run("webhooks", "test", hook, status=1)
+        await run("webhooks", "delete", hook)
+        assert to not in await run("webhooks", "list", "--json")
+
+
+async def test_events_are_followed(stack: Stack) -> None:
+    program = str(Path(sys.executable).with_name("mailstead"))
+    url = f"http://{HOST}:{stack.ports.api}"
+    environment = {"PATH": os.defpath, "MAILSTEAD_API_URL": url, "MAILSTEAD_API_TOKEN": stack.demo.admin_token}
+    arguments = ("events", "follow", "--event", "account.created", "--json")
+    pipe = asyncio.subprocess.PIPE
+    await asyncio.to_thread(mailstead, stack, "events", "list")  # somebody listens from now on
+    first = await stack.new_account()
+    follower = await asyncio.create_subprocess_exec(program, *arguments, "--after", "0", env=environment, stdout=pipe)
+    assert follower.stdout
+    seen: list[str] = []
+    try:
+        async with asyncio.timeout(30):
+            while first.user not in seen:
+                seen.append(json.loads(await follower.stdout.readline())["data"]["address"])
+            second = await stack.new_account()
+            while second.user not in seen:
+                seen.append(json.loads(await follower.stdout.readline())["data"]["address"])
+    finally:
+        follower.kill()
+        await follower.wait()
+    assert len(set(seen)) == len(seen)
+
+
 def test_the_store_is_sound(stack: Stack) -> None:
     assert json.loads(mailstead(stack, "check", "--json")) == []
 

@@ -77,5 +77,8 @@ def environment(service: Service, around: Surroundings, database_url: str) -> di
         "MAILSTEAD_SHARE_PORTS": str(service.shares_ports),
         **{variable: str(getattr(around.ports, port)) for variable, port in service.listens.items()},
     }
-    here = {"MAILSTEAD_IMAP_CONNECTIONS_PER_ADDRESS": "0"}  # all clients have the one address of this machine
+    here = {
+        "MAILSTEAD_IMAP_CONNECTIONS_PER_ADDRESS": "0",  # all clients have the one address of this machine
+        "MAILSTEAD_WEBHOOK_PRIVATE_RECEIVERS": "true",  # so that one can be tried
+    }
     return {"PATH": os.defpath, "LANG": "C.UTF-8", "TZ": "UTC", **here, **around.settings, **mine}

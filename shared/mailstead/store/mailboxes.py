@@ -117,14 +117,18 @@ class Mailboxes:
         self._announce([MailboxesChanged(account_id)])
         return mailbox
 
-    async def delete(self, account_id: int, name: str) -> None:
-        """Remove a mailbox; its messages become tombstones, kept as long as others. Raises Refused: NO_SUCH_MAILBOX,
-        NOT_PERMITTED for INBOX."""
+    async def delete(self, account_id: int, name: str, *, mailbox_id: int | None = None) -> None:
+        """Remove a mailbox; its messages become tombstones, kept as long as others. With `mailbox_id`, only if it is that one.
+
+        Raises Refused: NO_SUCH_MAILBOX, NOT_PERMITTED for INBOX.
+        """
         if name == INBOX:
             raise Refused(Failure.NOT_PERMITTED, "INBOX cannot be deleted")
 
         async def work(connection: Connection) -> MailboxChanged:
             mailbox = await lock_mailbox(connection, account_id, name)
+            if mailbox_id not in (None, mailbox.mailbox_id):
+                raise no_such_mailbox(name)
             modseq = mailbox.highest_modseq + 1
             await bury(connection, mailbox, None, modseq, actor="imap", reason=Reason.MAILBOX_DELETION)
             await connection.execute(
@@ -134,10 +138,10 @@ class Mailboxes:
 
         self._announce([await self._database.transact("delete mailbox", work), MailboxesChanged(account_id)])
 
-    async def rename(self, account_id: int, old: str, new: str) -> None:
+    async def rename(self, account_id: int, old: str, new: str, *, mailbox_id: int | None = None) -> None:
         """Rename a mailbox and what is below it; renaming INBOX moves its messages to a new mailbox instead (RFC 9051 §6.3.6).
 
-        Raises Refused: NO_SUCH_MAILBOX, MAILBOX_EXISTS, INVALID_NAME, TOO_MANY.
+        `mailbox_id` as in `delete`. Raises Refused: NO_SUCH_MAILBOX, MAILBOX_EXISTS, INVALID_NAME, TOO_MANY.
         """
         new = check_name(new)
         if new == old or new.startswith(old + SEPARATOR):
@@ -149,7 +153,7 @@ class Mailboxes:
         async def work(connection: Connection) -> None:
             rows = await connection.fetch(_LOCK_TREE, account_id, old)
             names = {row["mailbox_id"]: row["name"] for row in rows}
-            if old not in names.values():
+            if old not in names.values() or (mailbox_id is not None and names.get(mailbox_id) != old):
                 raise no_such_mailbox(old)
             renamed = [check_name(new + name[len(old) :]) for name in names.values()]
             try:

@@ -17,6 +17,7 @@ ANYONE = "anyone"  # every account of the owner's tenant
 EVERYBODY = 0  # stands for them among grantees
 MAX_GRANTEES = 200  # of one mailbox
 MAX_OWNERS = 1_000  # whose mailboxes one account is shown
+MAX_SHOWN = 10_000  # of their mailboxes
 
 _GIVEN = "(SELECT coalesce(string_agg(r.rights, ''), '') FROM mailbox_rights r WHERE r.account_id = m.account_id"
 _GIVEN += " AND r.mailbox_id = m.mailbox_id AND r.grantee = ANY($1::bigint[]))"
@@ -32,7 +33,7 @@ FROM mailboxes m JOIN accounts a USING (account_id)
 WHERE m.account_id = ANY($2::bigint[]) AND a.tenant_id = $3
   AND EXISTS (SELECT FROM mailbox_rights r WHERE r.account_id = m.account_id AND r.mailbox_id = m.mailbox_id
               AND r.grantee = ANY($1::bigint[]))
-ORDER BY a.address, m.name
+ORDER BY a.address, m.name LIMIT $4
 """  # noqa: S608 - constants only
 _FIND = f"""
 SELECT a.address, {_GIVEN} AS rights, {_MAILBOX}
@@ -96,14 +97,14 @@ class Sharing:
         self._announce = announce
 
     async def mailboxes(self, reader: Reader) -> list[SharedMailbox]:
-        """All of others in which `reader` has any right, by owner and name: of at most MAX_OWNERS owners."""
+        """Those of others in which `reader` has any right, by owner and name: MAX_SHOWN of MAX_OWNERS at most."""
         owners = await self._database.fetch(
             "who shares", _OWNERS, reader.tenant_id, reader.grantees, reader.account_id, MAX_OWNERS
         )
         if not owners:
             return []
         rows = await self._database.fetch(
-            "shared mailboxes", _SHARED, reader.grantees, [row["account_id"] for row in owners], reader.tenant_id
+            "shared mailboxes", _SHARED, reader.grantees, [row["account_id"] for row in owners], reader.tenant_id, MAX_SHOWN
         )
         return [SharedMailbox(owner, rights, Mailbox(*columns)) for owner, rights, *columns in rows]
 

@@ -82,6 +82,26 @@ def test_a_certificate_that_nobody_vouches_for_is_refused_by_the_client(stack: S
         imaplib.IMAP4_SSL(HOST, stack.ports.imap_tls, ssl_context=ssl.create_default_context())
 
 
+async def test_imaplib_shares_a_mailbox(stack: Stack) -> None:
+    ann, bob = await stack.new_account(), await stack.new_account()
+    ours = b"Subject: ours\r\n\r\nA line.\r\n"
+    work = f'"Shared/{ann.user}/Work"'
+    with over_tls(stack) as owner, over_starttls(stack) as reader:
+        owner.login(ann.user, ann.password)
+        assert owner.create("Work")[0] == "OK"
+        assert owner.append("Work", "", "", ours)[0] == "OK"
+        assert owner.setacl("Work", bob.user, "lrs")[0] == "OK"
+        assert owner.getacl("Work") == ("OK", [f"Work {ann.user} lrswipkxtecda {bob.user} lrs".encode()])
+        reader.login(bob.user, bob.password)
+        assert reader.namespace() == ("OK", [b'(("" "/")) (("Shared/" "/")) NIL'])
+        assert reader.myrights(work) == ("OK", [f"Shared/{ann.user}/Work lrs".encode()])
+        assert reader.select(work) == ("OK", [b"1"])
+        assert literal(reader.fetch("1", "(BODY[])")) == ours
+        assert reader.store("1", "+FLAGS", r"(\Flagged)")[0] == "NO"
+        assert reader.copy("1", "INBOX")[0] == "OK"
+        assert owner.deleteacl("Work", bob.user)[0] == "OK"
+
+
 # ---- curl
 
 

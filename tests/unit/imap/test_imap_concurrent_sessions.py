@@ -22,6 +22,7 @@ from unit.imap.serving import Client, House, Person, StartReplica, connected
 SESSIONS = 6
 STEPS = 40  # of each session
 FLAGS = ("\\Seen", "\\Deleted", "\\Flagged", "\\Answered", "$Label", "Work")
+NOTIFY = b"NOTIFY SET (selected-delayed (MessageNew (UID FLAGS MODSEQ) MessageExpunge FlagChange))"
 MESSAGE = b"APPEND INBOX (%b) {14+}\r\nSubject: x\r\n\r\n"
 
 _FETCH = re.compile(rb"\* (\d+) FETCH \((.*)")
@@ -63,17 +64,21 @@ class History:
 class Believer:
     """A session and its list."""
 
-    def __init__(self, client: Client, dice: random.Random, history: History, *, resyncs: bool) -> None:
+    def __init__(self, client: Client, dice: random.Random, history: History, *, resyncs: bool, notified: bool) -> None:
         self._client = client
         self._dice = dice
         self._history = history
         self._resyncs = resyncs
+        self._notified = notified  # hears of changes between commands too (RFC 5465)
         self.messages: list[Known] = []
         self._silent: Change | None = None  # what a STORE in flight does without telling
 
     async def begin(self) -> None:
         await self._client.command(b"ENABLE " + (b"QRESYNC" if self._resyncs else b"CONDSTORE"))
         await self.command(b"SELECT INBOX")
+        if self._notified:
+            answer, _ = await self.command(NOTIFY)
+            assert b" OK " in answer, answer
 
     async def command(self, command: bytes, *, by_number: bool = False) -> tuple[bytes, list[Known]]:
         """(the tagged answer, the messages as FETCH told of them, in order)."""
@@ -131,9 +136,12 @@ class Believer:
 
     async def step(self) -> None:
         dice = self._dice
+        # What others did to a message may be told before the answer to a STORE of it, and nothing says which is which: who is
+        # notified changes no flags.
+        flagging = 0 if self._notified else 1
         await dice.choices(
             (self._append, self._store, self._expunge, self._copy, self._move, self._noop, self._fetch, self._read),
-            (4, 6, 2, 1, 1, 1, 2, 2),
+            (4, 6 * flagging, 2, 1, 1, 1, 2, 2 * flagging),
         )[0]()
         await self.complete()
         uids = [known.uid for known in self.messages]
@@ -240,7 +248,8 @@ async def test_what_sessions_are_told_adds_up(seed: int, house: House, alice: Pe
         believers = []
         for n in range(SESSIONS):
             client = await stack.enter_async_context(connected(servers[n % 2], alice))
-            believers.append(Believer(client, random.Random(f"{seed} {n}"), history, resyncs=n % 3 == 0))
+            dice = random.Random(f"{seed} {n}")
+            believers.append(Believer(client, dice, history, resyncs=n % 3 == 0, notified=n % 4 == 3))
 
         async def live(believer: Believer) -> None:
             await believer.begin()

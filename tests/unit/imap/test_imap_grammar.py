@@ -9,9 +9,11 @@ from hypothesis import strategies as st
 from imap.grammar import requests as ask
 from imap.grammar import search as key
 from imap.grammar.command import append_head, parse
+from imap.grammar.events import EventGroup, MailEvent
 from imap.grammar.fetch import Attribute, Part, Section
 from imap.grammar.scanner import BadSyntax
 from imap.grammar.searching import UnknownCharset
+from imap.grammar.sources import Source, SourceKind
 from mailstead.model.flags import FlagChange, Flags, SystemFlag
 from mailstead.model.sequence_set import SequenceSet
 
@@ -98,6 +100,27 @@ UNDERSTOOD: list[tuple[bytes, ask.Request]] = [
     (b'SEARCH HEADER "X-A" {2}\r\n\xc3\xa9', ask.Search(key.InHeader("X-A", "é"), False, None)),
     (b'SEARCH MODSEQ "/flags/\\\\draft" all 620', ask.Search(key.ChangedSince(620), False, None)),
     (b"IDLE", ask.Idle()),
+    (b"NOTIFY NONE", ask.Notify()),
+    (
+        b"notify set status (Selected-Delayed (MessageNew (uid flags) messageexpunge)) (mailboxes (a b) NONE)",
+        ask.Notify(
+            (
+                EventGroup(
+                    Source(SourceKind.SELECTED_DELAYED),
+                    frozenset({MailEvent.MESSAGE_NEW, MailEvent.MESSAGE_EXPUNGE}),
+                    (UID, FLAGS),
+                ),
+                EventGroup(Source(SourceKind.MAILBOXES, ("a", "b")), frozenset()),
+            ),
+            status=True,
+        ),
+    ),
+    (b'SETACL inbox "b o" +lr', ask.SetAcl("INBOX", "b o", "+lr")),
+    (b'SETACL a b ""', ask.SetAcl("a", "b", "")),
+    (b"DELETEACL a -b", ask.DeleteAcl("a", "-b")),
+    (b"LISTRIGHTS a {2}\r\n\xc3\xa9", ask.ListRights("a", "é")),
+    (b"GETACL a", ask.GetAcl("a")),
+    (b"MYRIGHTS a", ask.MyRights("a")),
 ]
 
 
@@ -174,6 +197,7 @@ def test_append_head() -> None:
 words = st.sampled_from(
     b"a UID FETCH STORE SEARCH LIST STATUS APPEND LOGIN SELECT ID NOT OR FLAGS BODY[ BODY.PEEK[ HEADER.FIELDS ] ( ) ".split(b" ")
     + b'<0.5> 1:* 0 , {3} {3+} {99999} \r\n NIL " "" \\ \\Seen * % RETURN (MIN) MODSEQ CHARSET UTF-8 1-Jan-2020'.split(b" ")
+    + b"NOTIFY SET (personal (selected NONE (MessageNew MessageExpunge SETACL LISTRIGHTS MYRIGHTS anyone +lr".split(b" ")
     + [b"\xff", b"\0", b"&AOk-", b"&", b"+", b"-", b"~{2}"]
 )
 

@@ -10,7 +10,7 @@ from imap.state import Selected
 async def delete(session: Session, request: Delete) -> Reply:
     place = await find(session, request.mailbox, "x")
     mailbox = place.mailbox
-    await session.backend.mailboxes.delete(place.owner_id, mailbox.name)
+    await session.backend.mailboxes.delete(place.owner_id, mailbox.name, mailbox_id=mailbox.mailbox_id)
     session.notify.known.deleted(mailbox.mailbox_id)
     if isinstance(session.state, Selected) and session.state.mailbox_id == mailbox.mailbox_id:
         session.leave_mailbox()

@@ -1,7 +1,7 @@
 """GETQUOTA and GETQUOTAROOT (RFC 9208 §4.1): one root for all mailboxes of an account; that of another's is its
 address. Quotas are set by whoever hosts it."""
 
-from imap.commands.places import find
+from imap.commands.places import find, visible
 from imap.grammar.requests import GetQuota, GetQuotaRoot
 from imap.response import Reply, no, ok
 from imap.session import Session
@@ -12,9 +12,13 @@ KIBIBYTE = 1024  # RFC 9208 §5.1: STORAGE is counted in units of so many octets
 
 
 async def get_quota(session: Session, request: GetQuota) -> Reply:
+    owner_id = session.account.account_id
     if request.root:
-        return no("there is no such quota root", "NONEXISTENT")
-    await session.send(_quota_line(quoted_or_literal(b""), await session.backend.usage(session.account.account_id)))
+        readable = [place for place in await visible(session, "r") if place.root == request.root.encode()]
+        if not readable:
+            return no("there is no such quota root", "NONEXISTENT")
+        owner_id = readable[0].owner_id
+    await session.send(_quota_line(quoted_or_literal(request.root.encode()), await session.backend.usage(owner_id)))
     return ok("told")
 
 

@@ -18,11 +18,15 @@ class Idler:
     def __init__(self, reader: asyncio.StreamReader) -> None:
         self._reader = reader
 
-    async def exists(self) -> int:
-        """How many messages there are, when the server tells next. Raises EOFError when it goes away instead."""
-        while not (line := await self._reader.readuntil(b"\n")).endswith(b" EXISTS\r\n"):
+    async def line(self, end: bytes) -> bytes:
+        """The next line that ends so. Raises EOFError when the server goes away instead."""
+        while not (line := await self._reader.readuntil(b"\n")).endswith(end):
             pass
-        return int(line.split()[1])
+        return line
+
+    async def exists(self) -> int:
+        """How many messages there are, when the server tells next. Raises as `line` does."""
+        return int((await self.line(b" EXISTS\r\n")).split()[1])
 
 
 @asynccontextmanager

@@ -1,5 +1,6 @@
 """What the API service is made of, put together."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
@@ -19,7 +20,7 @@ from api.metrics import ApiMetrics, CanaryMetrics
 from api.middleware import Outermost
 from api.overviews import Overviews
 from api.rate_limit import RateLimit
-from api.routers import ROUTERS, account_imports
+from api.routers import ROUTERS, account_imports, message_changes
 from api.server import serve_http
 from api.settings import ApiSettings
 from api.sign_in_cookie import SignInCookie
@@ -40,9 +41,11 @@ from mailstead.store.delivery_rules import DeliveryRules
 from mailstead.store.engine import Database
 from mailstead.store.event_log import EventLog
 from mailstead.store.idempotency import IdempotencyKeys
+from mailstead.store.ingest import Ingest
 from mailstead.store.limits import Limits, Rate
 from mailstead.store.mailboxes import Mailboxes
 from mailstead.store.message_view import MessageView
+from mailstead.store.messages import Messages
 from mailstead.store.passwords import Passwords
 from mailstead.store.provisioning import Provisioning
 from mailstead.store.queue_control import QueueControl
@@ -111,6 +114,7 @@ def backend_over(
     passwords: Passwords,
     authenticator: Authenticator,
     resolver: Resolver,
+    ingest: Ingest,
     settings: ApiSettings,
     canary: CanaryMetrics,
 ) -> Backend:
@@ -141,7 +145,10 @@ def backend_over(
         resolver=resolver,
         queue=QueueView(db),
         delivery_rules=DeliveryRules(db),
-        mailboxes=Mailboxes(db, bus.publish),
+        mailboxes=Mailboxes(db, bus.publish, "api"),
+        messages=Messages(db, bus.publish, "api"),
+        ingest=ingest,
+        uploads=asyncio.Semaphore(settings.api_max_uploads),
         message_view=MessageView(db),
         undelete=Undelete(db, bus.publish),
         queue_control=QueueControl(db),
@@ -180,10 +187,11 @@ async def api(settings: ApiSettings, runtime: Runtime) -> AsyncIterator[None]:
         resolver = Resolver(settings.dns_servers, settings.dns_port, seconds=settings.dns_seconds)
         stack.push_async_callback(resolver.close)
         canary = CanaryMetrics.register(runtime.registry)
-        backend = backend_over(db, bus, passwords, authenticator, resolver, settings, canary)
+        ingest = await stack.enter_async_context(Ingest(db, announce=bus.publish))
+        backend = backend_over(db, bus, passwords, authenticator, resolver, ingest, settings, canary)
         app = create_app(backend)
         await stack.enter_async_context(runtime.running(backend.event_feed.follow(), "follow events"))
-        bodies = {account_imports.PATH: settings.api_max_import}
+        bodies = ((account_imports.PATH, settings.api_max_import), (message_changes.UPLOADS, settings.api_max_message))
         guarded = Outermost(app, ApiMetrics.register(runtime.registry), settings.api_max_body, bodies)
         await stack.enter_async_context(serve_http(guarded, settings, runtime))
         stack.callback(backend.event_feed.close)

@@ -20,7 +20,9 @@ from mailstead.store.reach import Reach
 
 READS = frozenset({"GET", "HEAD"})
 # What reads private things.
-MAIL = frozenset({"list_mailboxes", "list_messages", "get_message", "get_message_content", "list_deleted_messages"})
+MAIL = frozenset(
+    {"list_mailboxes", "get_mailbox", "list_messages", "get_message", "get_message_content", "list_deleted_messages"}
+)
 SECRETS = frozenset({"password", "key", "token", "secret", "uri"})  # fields that are never logged
 LONG = frozenset({"rows"})  # fields that are too much
 MAX_AFTER = 64 * 1024  # octets of an answer that is looked into

@@ -4,6 +4,7 @@ A route says who may use it by `dependencies=[requires(Scope.X)]`, or that anybo
 route says exactly one of these.
 """
 
+import asyncio
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated, Any
@@ -38,8 +39,10 @@ from mailstead.store.delivery_rules import DeliveryRules
 from mailstead.store.engine import Database
 from mailstead.store.event_log import EventLog
 from mailstead.store.idempotency import IdempotencyKeys
+from mailstead.store.ingest import Ingest
 from mailstead.store.mailboxes import Mailboxes
 from mailstead.store.message_view import MessageView
+from mailstead.store.messages import Messages
 from mailstead.store.passwords import Passwords
 from mailstead.store.provisioning import Provisioning
 from mailstead.store.queue_control import QueueControl
@@ -91,6 +94,9 @@ class Backend:
     queue: QueueView
     delivery_rules: DeliveryRules
     mailboxes: Mailboxes
+    messages: Messages
+    ingest: Ingest
+    uploads: asyncio.Semaphore  # messages that are in memory at once
     message_view: MessageView
     undelete: Undelete
     queue_control: QueueControl

@@ -1,7 +1,8 @@
 """Around every request: a bound on its body, a trace id, its metrics, and the last net under what nobody had foreseen."""
 
+import re
 import time
-from collections.abc import Mapping
+from collections.abc import Sequence
 from http import HTTPStatus
 
 from starlette.exceptions import HTTPException
@@ -22,11 +23,12 @@ log = get_logger()
 class Outermost:
     """ASGI middleware. Every log line of a request carries its `trace_id`, which the answer names as `X-Trace-Id`."""
 
-    def __init__(self, app: ASGIApp, metrics: ApiMetrics, max_body: int, max_bodies: Mapping[str, int] | None = None) -> None:
+    def __init__(self, app: ASGIApp, metrics: ApiMetrics, max_body: int, max_bodies: Sequence[tuple[str, int]] = ()) -> None:
+        """`max_bodies` are other bounds, for paths that match a regular expression as a whole."""
         self._app = app
         self._metrics = metrics
         self._max_body = max_body
-        self._max_bodies = max_bodies or {}  # by path
+        self._max_bodies = [(re.compile(path), octets) for path, octets in max_bodies]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -36,7 +38,7 @@ class Outermost:
         answered: float | None = None  # of what has no end of its own, when it began
         trace_id = new_trace_id()
         status = 0
-        max_body = self._max_bodies.get(scope["path"], self._max_body)
+        max_body = next((octets for path, octets in self._max_bodies if path.fullmatch(scope["path"])), self._max_body)
 
         async def answer(message: Message) -> None:
             nonlocal status, answered

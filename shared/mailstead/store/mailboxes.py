@@ -47,10 +47,11 @@ SELECT account_id, $2, grantee, rights FROM mailbox_rights WHERE account_id = $1
 )
 """
 _GET = f"SELECT {COLUMNS} FROM mailboxes WHERE account_id = $1 AND name = $2"  # noqa: S608 - constants only
-_LIST = f"""
+_SUBSCRIBED = f"""
 SELECT {COLUMNS}, EXISTS (SELECT FROM subscriptions s WHERE s.account_id = m.account_id AND s.name = m.name) AS subscribed
-FROM mailboxes m WHERE account_id = $1 ORDER BY name
-"""  # noqa: S608 - constants only
+FROM mailboxes m WHERE account_id = $1"""  # noqa: S608 - constants only
+_LIST = f"{_SUBSCRIBED} ORDER BY name"
+_FIND = f"{_SUBSCRIBED} AND mailbox_id = $2"
 
 _LOCK_TREE = """
 SELECT mailbox_id, name FROM mailboxes WHERE account_id = $1 AND (name = $2 OR starts_with(name, $2 || '/'))
@@ -75,9 +76,11 @@ class Opened:
 class Mailboxes:
     """All names are as `check_name` gives them; it is applied to what is created, so that others are simply not found."""
 
-    def __init__(self, database: Database, announce: Announce) -> None:
+    def __init__(self, database: Database, announce: Announce, actor: str = "imap") -> None:
+        """`actor` is the service that tombstones name."""
         self._database = database
         self._announce = announce
+        self._actor = actor
 
     async def list(self, account_id: int) -> "list[Mailbox]":
         """All of the account by name; `subscribed` is filled in."""
@@ -88,6 +91,13 @@ class Mailboxes:
         row = await self._database.fetchrow("get mailbox", _GET, account_id, name)
         if row is None:
             raise no_such_mailbox(name)
+        return Mailbox(*row)
+
+    async def find(self, account_id: int, mailbox_id: int) -> Mailbox:
+        """By the number that it keeps when it is renamed; `subscribed` is filled in. Raises Refused(NO_SUCH_MAILBOX)."""
+        row = await self._database.fetchrow("find mailbox", _FIND, account_id, mailbox_id)
+        if row is None:
+            raise no_such_mailbox(f"number {mailbox_id}")
         return Mailbox(*row)
 
     async def open(self, account_id: int, name: str) -> Opened:
@@ -130,7 +140,7 @@ class Mailboxes:
             if mailbox_id not in (None, mailbox.mailbox_id):
                 raise no_such_mailbox(name)
             modseq = mailbox.highest_modseq + 1
-            await bury(connection, mailbox, None, modseq, actor="imap", reason=Reason.MAILBOX_DELETION)
+            await bury(connection, mailbox, None, modseq, actor=self._actor, reason=Reason.MAILBOX_DELETION)
             await connection.execute(
                 "DELETE FROM mailboxes WHERE account_id = $1 AND mailbox_id = $2", account_id, mailbox.mailbox_id
             )
@@ -171,7 +181,7 @@ class Mailboxes:
             inbox = await lock_mailbox(connection, account_id, INBOX)
             target = await create_mailbox(connection, account_id, new, None)
             copied = await copy_rows(connection, inbox, target, None)
-            gone = await bury(connection, inbox, None, inbox.highest_modseq + 1, actor="imap", reason=Reason.MOVE)
+            gone = await bury(connection, inbox, None, inbox.highest_modseq + 1, actor=self._actor, reason=Reason.MOVE)
             await advance(connection, target, target.highest_modseq + 1, copied.counters, Counters(), len(copied.pairs))
             await advance(connection, inbox, inbox.highest_modseq + 1, Counters(), gone.counters)
             return [

@@ -124,11 +124,15 @@ ORDER BY uid
 
 
 class Messages:
-    """UIDs that are no longer there are passed over silently, as IMAP wants it for UID commands."""
+    """UIDs that are no longer there are passed over silently, as IMAP wants it for UID commands.
 
-    def __init__(self, database: Database, announce: Announce) -> None:
+    `actor` is the service that tombstones name.
+    """
+
+    def __init__(self, database: Database, announce: Announce, actor: str = "imap") -> None:
         self._database = database
         self._announce = announce
+        self._actor = actor
 
     async def summaries(self, account_id: int, mailbox_id: int, uids: Sequence[int], want: Want = Want.NOTHING) -> list[Summary]:
         """Ascending by UID, by one statement; the caller pages."""
@@ -234,7 +238,7 @@ class Messages:
             if move:
                 source_modseq = modseq if same else source.highest_modseq + 1
                 buried = await bury(
-                    connection, source, [uid for uid, _ in copied.pairs], source_modseq, actor="imap", reason=Reason.MOVE
+                    connection, source, [uid for uid, _ in copied.pairs], source_modseq, actor=self._actor, reason=Reason.MOVE
                 )
                 if same:
                     gone = buried.counters
@@ -261,7 +265,6 @@ class Messages:
             "choose", _CHOOSE_DELETED if only_deleted else _CHOOSE, account_id, mailbox_id, *addressed
         )
         targets = [row["uid"] for row in rows]
-        reason = Reason.EXPUNGE if only_deleted else Reason.POP3
         gone: list[int] = []
         for at in range(0, len(targets), CHUNK):
 
@@ -269,7 +272,9 @@ class Messages:
                 (mailbox,) = await lock_by_id(connection, account_id, mailbox_id)
                 modseq = mailbox.highest_modseq + 1
                 # A client may have taken \Deleted back since the messages were chosen: it is looked at again under the lock.
-                buried = await bury(connection, mailbox, page, modseq, actor=actor, reason=reason, only_deleted=only_deleted)
+                buried = await bury(
+                    connection, mailbox, page, modseq, actor=actor, reason=Reason.EXPUNGE, only_deleted=only_deleted
+                )
                 if buried.uids:
                     await advance(connection, mailbox, modseq, Counters(), buried.counters)
                 return buried.uids, mailbox

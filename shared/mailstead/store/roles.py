@@ -131,6 +131,7 @@ ROLES: tuple[Role, ...] = (
         "api",
         _LOGIN,  # people sign in
         _SCRIPTS,
+        _FILING,  # messages are uploaded
         {
             "tenants": "SELECT (tenant_id, name, created_at), INSERT, UPDATE (name), DELETE",
             "domains": "SELECT, INSERT, UPDATE, DELETE",
@@ -148,12 +149,13 @@ ROLES: tuple[Role, ...] = (
             "scram_keys": "SELECT (account_id), INSERT, DELETE",
             "last_logins": "SELECT",
             "login_keys": "SELECT",
-            "mailboxes": "SELECT, INSERT, UPDATE (uidnext, highest_modseq, messages, unseen, deleted, size), DELETE",
-            "subscriptions": "SELECT, INSERT, DELETE",
+            "mailboxes": "SELECT, INSERT, UPDATE, DELETE",
+            "subscriptions": "SELECT, INSERT, UPDATE, DELETE",
             "mailbox_rights": "SELECT, INSERT, DELETE",
             "shares": "SELECT, DELETE",
-            "messages": "SELECT, INSERT, DELETE",  # its owner reads mail here, and has it given back
-            "expunged": "SELECT, UPDATE (restored_at), DELETE",
+            # its owner reads mail here, sorts it, and has it given back
+            "messages": "SELECT, INSERT, UPDATE (modseq, flags, keywords), DELETE",
+            "expunged": "SELECT, INSERT, UPDATE (restored_at), DELETE",
             "emails": "SELECT, DELETE",
             "contents": "SELECT, UPDATE (referred_at)",  # what is erased does not wait
             "chunks": "SELECT",

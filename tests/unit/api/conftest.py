@@ -13,7 +13,7 @@ from api.app import api, backend_over, create_app
 from api.deps import Backend
 from api.metrics import ApiMetrics, CanaryMetrics
 from api.middleware import Outermost
-from api.routers import account_imports
+from api.routers import account_imports, message_changes
 from api.scopes import Scope
 from api.settings import ApiSettings
 from kit.ports import free_port
@@ -25,11 +25,13 @@ from mailstead.ops.dns import Resolver
 from mailstead.ops.lifecycle import Runtime
 from mailstead.store.api_keys import ApiKeys
 from mailstead.store.engine import open_database
+from mailstead.store.ingest import Ingest
 from mailstead.store.passwords import Passwords
 from unit.api.serving import Start
 
 Client = httpx.AsyncClient
 MAX_BODY = 10_000
+LARGER = [(account_imports.PATH, 100_000), (message_changes.UPLOADS, 100_000)]
 
 
 @pytest.fixture
@@ -43,11 +45,16 @@ async def backend(database_urls: DatabaseUrls) -> AsyncIterator[Backend]:
         api_rate_per_second=0,
         api_stream_seconds=0.05,
     )
-    async with open_database(database_urls.api) as db, open_bus(None, name="test") as bus:
+    async with (
+        open_database(database_urls.api) as db,
+        open_bus(None, name="test") as bus,
+        Ingest(db, announce=bus.publish) as ingest,
+    ):
         passwords = Passwords()
         authenticator = Authenticator(db, settings, CollectorRegistry())
         resolver = Resolver(("127.0.0.1",), 9, seconds=0.2)
-        yield backend_over(db, bus, passwords, authenticator, resolver, settings, CanaryMetrics.register(CollectorRegistry()))
+        canary = CanaryMetrics.register(CollectorRegistry())
+        yield backend_over(db, bus, passwords, authenticator, resolver, ingest, settings, canary)
         passwords.close()
         authenticator.close()
 
@@ -55,7 +62,12 @@ async def backend(database_urls: DatabaseUrls) -> AsyncIterator[Backend]:
 @pytest.fixture
 async def anonymous(backend: Backend) -> AsyncIterator[Client]:
     """A client without a key."""
-    app = Outermost(create_app(backend), ApiMetrics.register(CollectorRegistry()), MAX_BODY, {account_imports.PATH: 100_000})
+    app = Outermost(
+        create_app(backend),
+        ApiMetrics.register(CollectorRegistry()),
+        MAX_BODY,
+        [(account_imports.PATH, 100_000), (message_changes.UPLOADS, 100_000)],
+    )
     async with Client(transport=httpx.ASGITransport(app, raise_app_exceptions=False), base_url="http://api.test") as client:
         yield client
 

@@ -1,4 +1,5 @@
-"""`/v1/accounts/{account_id}/mailboxes/…` and `…/deleted-messages`: mail as its owner sees it, and what can be given back.
+"""`/v1/accounts/{account_id}/mailboxes/{mailbox_id}/messages` and `…/deleted-messages`: mail as its owner sees it, and
+what can be given back.
 
 Who reads somebody else's mail is in the audit log (`auditing.py`).
 """
@@ -9,18 +10,18 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query
 from fastapi.responses import StreamingResponse
 
-from api.cursor import DEFAULT_LIMIT, Cursor, Limit, decode_cursor, page_of, page_of_all
+from api.cursor import DEFAULT_LIMIT, Cursor, Limit, decode_cursor, page_of
 from api.deps import UseBackend, requires
 from api.errors import blame
 from api.idempotency import idempotent
 from api.openapi import problems
 from api.routers.accounts import AccountId
+from api.routers.mailboxes import MailboxId
 from api.routes import Route
-from api.schemas.common import Id, Moment, Page
+from api.schemas.common import Moment, Page
 from api.schemas.messages import (
     MAX_WANTED,
     DeletedMessageOut,
-    MailboxOut,
     MessageOut,
     RestorationIn,
     RestorationOut,
@@ -31,29 +32,13 @@ from api.scopes import Scope
 from api.sparse import sparse
 from mailstead.model.failure import Failure
 from mailstead.store.content import read
-from mailstead.store.mailbox_row import Mailbox
 from mailstead.store.message_view import MAX_UID, MessageRow
 from mailstead.store.undelete import DeletedRow, RestoredRow
 
 router = APIRouter(route_class=Route, prefix="/v1/accounts/{account_id}", tags=["messages"])
 
-MailboxId = Annotated[Id, Path()]
 MessageUid = Annotated[Uid, Path()]
 Since = Annotated[Moment | None, Query(description="Only what was deleted since then")]
-
-
-@router.get(
-    "/mailboxes",
-    dependencies=[requires(Scope.MESSAGES_READ, owner=True), sparse()],
-    responses=problems(Failure.NO_SUCH_ACCOUNT, with_input=True),
-)
-async def list_mailboxes(
-    account_id: AccountId, backend: UseBackend, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None
-) -> Page[MailboxOut]:
-    """By their names."""
-    await backend.provisioning.account(account_id)
-    found = [_mailbox(mailbox) for mailbox in await backend.mailboxes.list(account_id)]
-    return page_of_all(found, limit, cursor, lambda mailbox: mailbox.id)
 
 
 @router.get(
@@ -141,20 +126,6 @@ def _place(text: str) -> tuple[datetime, int, int]:
 
 def _place_of(message: DeletedMessageOut) -> str:
     return f"{message.deleted_at.isoformat()} {message.mailbox_id} {message.uid}"
-
-
-def _mailbox(row: Mailbox) -> MailboxOut:
-    return MailboxOut(
-        id=row.mailbox_id,
-        name=row.name,
-        special_use=row.special_use,
-        subscribed=row.subscribed,
-        message_count=row.messages,
-        unseen_count=row.unseen,
-        used_bytes=row.size,
-        uidvalidity=row.uidvalidity,
-        highest_modseq=row.highest_modseq,
-    )
 
 
 def _message(row: MessageRow) -> MessageOut:

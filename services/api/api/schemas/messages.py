@@ -1,4 +1,4 @@
-"""Mailboxes, messages, and what was deleted, as JSON."""
+"""Messages, and what was deleted, as JSON."""
 
 from datetime import datetime
 from typing import Annotated, Self
@@ -11,20 +11,6 @@ from api.schemas.common import Id, Input, Moment
 MAX_WANTED = 1_000
 
 Uid = Annotated[int, Field(ge=1, le=2**32 - 1)]
-
-
-class MailboxOut(BaseModel):
-    """A mailbox."""
-
-    id: int
-    name: str = Field(description="Levels are separated by `/`")
-    special_use: str | None = Field(description=r"What it is for (RFC 6154), as `\Sent`")
-    subscribed: bool
-    message_count: int
-    unseen_count: int
-    used_bytes: int
-    uidvalidity: int
-    highest_modseq: int
 
 
 class MessageOut(BaseModel):

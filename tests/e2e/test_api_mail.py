@@ -1,4 +1,4 @@
-"""What one client deleted comes back by the API, and another client that waits is told at once."""
+"""What the API does to mail, a client that waits in IDLE is told at once."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -39,3 +39,20 @@ async def test_a_client_in_idle_sees_what_is_given_back(stack: Stack) -> None:
         async with asyncio.timeout(10):
             assert await idler.exists() == 1
     assert await asyncio.to_thread(subjects, stack, person) == {2: b"lost"}
+
+
+async def test_a_client_in_idle_sees_what_is_changed_over_the_api(stack: Stack) -> None:
+    person = await stack.new_account()
+    async with idling(stack, person) as idler, stack.api() as api:
+        (account,) = (await api.get("/v1/accounts", params={"address": person.user})).json()["items"]
+        path = f"/v1/accounts/{account['id']}/mailboxes"
+        boxes = {box["name"]: box["id"] for box in (await api.get(path)).json()["items"]}
+        inbox = f"{path}/{boxes['INBOX']}"
+        headers = {"content-type": "message/rfc822"}
+        (await api.post(f"{inbox}/messages", content=b"Subject: put\r\n\r\nA line.\r\n", headers=headers)).raise_for_status()
+        async with asyncio.timeout(10):
+            assert await idler.exists() == 1
+        asked = {"action": "move", "uids": [1], "into": boxes["Archive"]}
+        assert (await api.post(f"{inbox}/message-actions", json=asked)).json()["count"] == 1
+        async with asyncio.timeout(10):
+            assert await idler.line(b" EXPUNGE\r\n") == b"* 1 EXPUNGE\r\n"

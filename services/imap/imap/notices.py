@@ -15,6 +15,7 @@ from imap.grammar.requests import StatusItem
 from imap.grammar.sources import OF_SELECTED, SourceKind
 from imap.listing import Listed
 from imap.mailbox_sets import covers, parent
+from imap.namespaces import OTHERS, PREFIX
 from mailstead.store.mailbox_row import SEPARATOR, Mailbox
 from mailstead.store.metadata import THE_ACCOUNT, Digests, digest
 
@@ -42,6 +43,15 @@ class Interest:
     def of_names(self) -> bool:
         """Whether it takes knowing all subscriptions."""
         return bool(self.of_account & _LISTED) or any(group.source.kind is SourceKind.SUBSCRIBED for group in self.groups)
+
+    @property
+    def of_others(self) -> bool:
+        """Whether it may be about mailboxes of others."""
+        return any(
+            group.source.kind is SourceKind.SUBSCRIBED
+            or any(name == OTHERS or name.startswith(PREFIX) for name in group.source.names)
+            for group in self.groups
+        )
 
     @property
     def of_annotations(self) -> bool:
@@ -212,8 +222,8 @@ def _renamed(before: AccountState, now: AccountState) -> dict[str, str | None]:
 def _went_along(old: str, new: str, moved: Mapping[str, str]) -> bool:
     above = parent(old)
     while above:
-        if above in moved and new == moved[above] + old[len(above) :]:
-            return True
+        if above in moved:
+            return new == moved[above] + old[len(above) :]
         above = parent(above)
     return False
 

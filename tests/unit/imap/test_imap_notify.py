@@ -117,6 +117,14 @@ TOLD = [
         id="renamed: children are told only where they went elsewhere",
     ),
     pytest.param(
+        interest(PERSONAL, NAMES),
+        state(INBOX, mailbox(2, "a"), mailbox(3, "a/b"), mailbox(4, "a/b/c")),
+        state(INBOX, mailbox(2, "x"), mailbox(3, "q"), mailbox(4, "x/b/c")),
+        False,
+        [("q", NEW, "a/b"), ("x", ("\\HasChildren",), "a"), ("x/b/c", NEW, "a/b/c")],
+        id="renamed: the nearest one above is what a child goes along with",
+    ),
+    pytest.param(
         interest(SourceKind.MAILBOXES, NAMES, "a"),
         state(INBOX, mailbox(2, "a")),
         state(INBOX, mailbox(2, "b")),
@@ -165,6 +173,28 @@ def test_uidvalidity_is_told_with_all_else() -> None:
     )
     assert isinstance(notice, StatusNotice)
     assert set(notice.items) == {StatusItem.MESSAGES, StatusItem.UIDNEXT, StatusItem.UIDVALIDITY}
+
+
+@pytest.mark.parametrize(
+    ("kind", "names", "reaches"),
+    [
+        (PERSONAL, (), False),
+        (SourceKind.INBOXES, (), False),
+        (SourceKind.SUBSCRIBED, (), True),
+        (SourceKind.MAILBOXES, ("a", "Shared/ann@a.test/Work"), True),
+        (SourceKind.SUBTREE, ("Shared",), True),
+        (SourceKind.SUBTREE, ("Sharedness", "a/Shared"), False),
+    ],
+)
+def test_mailboxes_of_others_are_looked_at_only_if_they_may_be_meant(
+    kind: SourceKind, names: tuple[str, ...], reaches: bool
+) -> None:
+    assert interest(kind, COUNTS, *names).of_others == reaches
+
+
+def test_what_others_share_is_not_personal() -> None:
+    for name, wanted in (("Work", COUNTS), ("Shared/Recipes", COUNTS), ("Shared/ann@a.test/Work", frozenset())):
+        assert interest(PERSONAL, COUNTS).of(name, subscribed=True) == wanted
 
 
 # ---- over the wire

@@ -111,13 +111,14 @@ async def read_account(session: Session, interest: Interest) -> AccountState:
     """What of the account the interest is about. Raises Refused."""
     backend, account_id = session.backend, session.account.account_id
     mailboxes = await backend.mailboxes.list(account_id)
-    others = await visible(session)
-    subscriptions = await backend.mailboxes.subscriptions(account_id) if interest.of_names else ()
+    subscriptions = set(await backend.mailboxes.subscriptions(account_id)) if interest.of_names else set[str]()
+    others = await visible(session) if interest.of_others else []
+    others = [place for place in others if interest.of(place.name, subscribed=place.name in subscriptions)]
     annotations = await backend.metadata.digests(account_id) if interest.of_annotations else {}
     return AccountState(
         {mailbox.mailbox_id: mailbox for mailbox in (*mailboxes, *(place.shown for place in others))},
         frozenset(place.mailbox.mailbox_id for place in others if "r" not in place.rights),
-        set(subscriptions),
+        subscriptions,
         annotations,
     )
 

@@ -101,6 +101,19 @@ async def test_a_message_that_arrives_is_told_once(
     assert data["address"].startswith("alice@")
 
 
+@pytest.mark.parametrize("listens", [False, True])
+async def test_telling_takes_no_statement_more(
+    smtp_db: Database, alice: Account, webhooks: Webhooks, statements: list[str], listens: bool, ingest: Ingest
+) -> None:
+    await ingest.deliver(delivery(alice.copy()))  # the tenant's key is known from now on
+    if listens:
+        await made(webhooks, alice.tenant_id)
+    statements.clear()
+    await ingest.deliver(delivery(alice.copy()))
+    assert len(statements) == len(["BEGIN", "lock", "contents", "messages", "COMMIT"])
+    assert any("INTO outbox" in statement for statement in statements) is listens
+
+
 async def test_what_becomes_of_recipients_is_told(
     ingest: Ingest, alice: Account, owner_db: Database, webhooks: Webhooks, queue: Queue, jobs_db: Database
 ) -> None:

@@ -71,4 +71,29 @@ def delivery() -> Dashboard:
                 ),
             ],
         ),
+        (
+            "Webhooks",
+            [
+                graph(
+                    "Attempts to tell webhooks",
+                    "reqps",
+                    per_second("mailstead_webhook_attempts_total", by="outcome"),
+                    said="Deferred ones are tried again for days.",
+                    stacked=True,
+                ),
+                graph(
+                    "Time until webhooks answer",
+                    "s",
+                    quantile(0.5, "mailstead_webhook_seconds"),
+                    quantile(0.99, "mailstead_webhook_seconds"),
+                    said="Beyond MAILSTEAD_JOBS_WEBHOOK_SECONDS an attempt has failed.",
+                ),
+                graph(
+                    "Oldest due event",
+                    "s",
+                    Query(f"max(mailstead_webhook_oldest_due_seconds{{{ONLY}}})", "oldest"),
+                    said="It grows when senders cannot keep up, or one receiver cannot.",
+                ),
+            ],
+        ),
     )

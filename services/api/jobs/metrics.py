@@ -60,7 +60,7 @@ class JobsMetrics:
             ),
             webhook_backlog=Gauge(
                 "mailstead_webhook_backlog",
-                "Deliveries to webhooks that wait; only on the replica that measures",
+                "Deliveries to webhooks that wait; at most 100,000 are counted; only on the replica that measures",
                 registry=registry,
             ),
             webhook_oldest=Gauge(

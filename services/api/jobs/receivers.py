@@ -19,6 +19,7 @@ from mailstead.model.public_address import forbidden
 from mailstead.store.webhook_sending import Attempted
 
 MAX_ADDRESSES = 4  # of one name that are tried
+MAX_DIGITS = 10  # of a Retry-After; a date is not looked at
 USER_AGENT = "Mailstead"
 
 
@@ -29,12 +30,12 @@ class Unreachable(Exception):
 class Receivers:
     """`private` lets URLs lead to private addresses, and be without TLS."""
 
-    def __init__(self, *, seconds: float, private: bool) -> None:
+    def __init__(self, *, seconds: float, private: bool, tls: ssl.SSLContext | None = None) -> None:
         self._seconds = seconds
         self._private = private
         # A pooled connection is known by its address alone: another name's certificate would have been looked at.
         limits = httpx.Limits(max_keepalive_connections=0)
-        tls = ssl.create_default_context()
+        tls = tls or ssl.create_default_context()
         self._client = httpx.AsyncClient(verify=tls, trust_env=False, timeout=seconds, limits=limits, follow_redirects=False)
 
     async def __aenter__(self) -> "Receivers":
@@ -50,9 +51,10 @@ class Receivers:
         started_at, started = datetime.now(UTC), time.perf_counter()
         status: int | None = None
         error: str | None = None
+        pause: float | None = None
         try:
             async with asyncio.timeout(self._seconds):
-                status = await self._post(httpx.URL(url), headers, body)
+                status, pause = await self._post(httpx.URL(url), headers, body)
         except TimeoutError:
             error = f"no answer within {self._seconds:g} seconds"
         except Unreachable as unreachable:
@@ -61,10 +63,11 @@ class Receivers:
             error = f"{type(failed).__name__}: {failed}".removesuffix(": ")
         if status is not None and not 200 <= status < 300:
             error = f"it answered {status}"
-        return Attempted(started_at, time.perf_counter() - started, status, error, gone=status == HTTPStatus.GONE)
+        took = time.perf_counter() - started
+        return Attempted(started_at, took, status, error, gone=status == HTTPStatus.GONE, pause=pause)
 
-    async def _post(self, url: httpx.URL, headers: Mapping[str, str], body: bytes) -> int:
-        """The status of the answer. Raises Unreachable, or what httpx does."""
+    async def _post(self, url: httpx.URL, headers: Mapping[str, str], body: bytes) -> tuple[int, float | None]:
+        """The status of the answer, and its Retry-After. Raises Unreachable, or what httpx does."""
         if url.scheme != "https" and not self._private:
             raise Unreachable("only https is allowed")
         addresses = await self._addresses(url.host, url.port or (443 if url.scheme == "https" else 80))
@@ -75,7 +78,7 @@ class Receivers:
                 continue
         return await self._post_to(addresses[-1], url, headers, body)
 
-    async def _post_to(self, address: str, url: httpx.URL, headers: Mapping[str, str], body: bytes) -> int:
+    async def _post_to(self, address: str, url: httpx.URL, headers: Mapping[str, str], body: bytes) -> tuple[int, float | None]:
         host = url.netloc.decode()
         async with self._client.stream(
             "POST",
@@ -84,7 +87,8 @@ class Receivers:
             headers={**headers, "Host": host, "User-Agent": USER_AGENT},
             extensions={"sni_hostname": url.host},
         ) as response:
-            return response.status_code
+            pause = response.headers.get("retry-after", "")
+            return response.status_code, float(pause) if pause.isdecimal() and len(pause) < MAX_DIGITS else None
 
     async def _addresses(self, host: str, port: int) -> list[str]:
         """Those that may be connected to, at least one. Raises Unreachable."""

@@ -31,7 +31,15 @@ class Post(Protocol):
 class Sender:
     """`run` is one task of each replica."""
 
-    def __init__(self, sending: WebhookSending, receivers: Post, settings: JobsSettings, metrics: JobsMetrics) -> None:
+    def __init__(
+        self,
+        sending: WebhookSending,
+        receivers: Post,
+        settings: JobsSettings,
+        metrics: JobsMetrics,
+        *,
+        lease: timedelta = LEASE,
+    ) -> None:
         self._sending = sending
         self._receivers = receivers
         self._at_once = settings.jobs_webhooks_at_once
@@ -39,7 +47,10 @@ class Sender:
         self._curve = RetryCurve(first=timedelta(seconds=settings.jobs_webhook_retry_seconds))
         self._give_up = timedelta(hours=settings.jobs_webhook_give_up_hours)
         self._disable = timedelta(hours=settings.jobs_webhook_disable_hours)
+        self._lease = lease
         self._metrics = metrics
+        for outcome in ("delivered", "deferred", "failed"):
+            metrics.webhook_attempts.labels(outcome)  # there from the beginning, as 0
         self._under_way: dict[asyncio.Task[None], int] = {}  # -> webhook
 
     async def run(self) -> None:
@@ -49,8 +60,11 @@ class Sender:
                 if await self._begin() == 0:
                     await self._wait()
         finally:
-            for task in self._under_way:
+            under_way = list(self._under_way)
+            for task in under_way:
                 task.cancel()
+            if under_way:
+                await asyncio.wait(under_way)
 
     async def _begin(self) -> int:
         """Begin what is due and has room; how many."""
@@ -59,7 +73,7 @@ class Sender:
             return 0
         busy = [webhook_id for webhook_id, count in Counter(self._under_way.values()).items() if count >= self._of_one]
         try:
-            claimed = await self._sending.claim(room, self._of_one, LEASE, avoid=busy)
+            claimed = await self._sending.claim(room, self._of_one, self._lease, avoid=busy)
         except Refused as refused:
             log.warning("cannot look for events to send", reason=refused.detail)
             return 0
@@ -103,6 +117,8 @@ class Sender:
             await self._sending.settle(claimed, "delivered", attempted, None, self._disable)
             return
         until = next_attempt(self._curve, claimed.tries, now, claimed.begun_at + self._give_up, random.random())  # noqa: S311 - no secret
+        if until and attempted.pause:
+            until = max(until, now + min(timedelta(seconds=attempted.pause), self._curve.longest))
         if attempted.gone:
             until = None
         self._metrics.webhook_attempts.labels("failed" if until is None else "deferred").inc()

@@ -18,6 +18,7 @@ from mailstead.store.engine import Database
 from mailstead.store.outbox import HOUSE, wanted
 
 MAX_ERROR = 500  # characters
+MAX_COUNTED = 100_000
 PURGED_AT_ONCE = 1000
 
 # Each webhook has its share, whatever waits for others; which come first is left to chance.
@@ -74,8 +75,13 @@ SELECT (SELECT count(*) FROM settled) AS settled, (SELECT reason FROM unwell WHE
 """  # noqa: S608 - constants only
 
 _COUNTS = """
-SELECT count(*) AS pending, coalesce(extract(epoch FROM now() - min(due_at) FILTER (WHERE due_at <= now())), 0)::float8 AS oldest
-FROM webhook_deliveries d JOIN webhooks w USING (webhook_id) WHERE d.state = 'pending' AND w.enabled
+SELECT (SELECT count(*) FROM (
+            SELECT FROM webhook_deliveries d JOIN webhooks w USING (webhook_id) WHERE d.state = 'pending' AND w.enabled LIMIT $1
+        ) AS counted) AS pending,
+       coalesce(extract(epoch FROM now() - min(first.due_at) FILTER (WHERE first.due_at <= now())), 0)::float8 AS oldest
+FROM webhooks w CROSS JOIN LATERAL (
+    SELECT due_at FROM webhook_deliveries d WHERE d.webhook_id = w.webhook_id AND d.state = 'pending' ORDER BY due_at LIMIT 1
+) AS first WHERE w.enabled
 """
 
 _PURGE = """
@@ -105,13 +111,17 @@ class Claimed:
 
 @dataclass(frozen=True, slots=True)
 class Attempted:
-    """How an attempt ended; `error` None: well. `gone`: the receiver wants no more. `duration` in seconds."""
+    """How an attempt ended; `error` None: well. `gone`: the receiver wants no more.
+
+    `duration` in seconds, as `pause`, for which the receiver wants to be left alone.
+    """
 
     started_at: datetime
     duration: float
     status: int | None
     error: str | None
     gone: bool = False
+    pause: float | None = None
 
 
 class WebhookSending:
@@ -176,8 +186,8 @@ class WebhookSending:
         return disabled
 
     async def backlog(self) -> tuple[int, float]:
-        """Deliveries that wait, and for how many seconds the oldest has been due."""
-        row = await self._database.fetchrow("webhook backlog", _COUNTS)
+        """Deliveries that wait, MAX_COUNTED at most, and for how many seconds the oldest has been due."""
+        row = await self._database.fetchrow("webhook backlog", _COUNTS, MAX_COUNTED)
         return (row["pending"], row["oldest"]) if row else (0, 0.0)
 
 

@@ -1,6 +1,7 @@
 """Events reach a real HTTP server, signed; what fails is tried again, and nobody's URL leads into our network."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -14,8 +15,9 @@ from pydantic import SecretStr
 
 from jobs.metrics import JobsMetrics
 from jobs.receivers import Receivers
-from jobs.sender import Sender
+from jobs.sender import LEASE, Sender
 from jobs.settings import JobsSettings
+from kit.certificates import TestAuthority
 from kit.postgres import DatabaseUrls
 from kit.waiting import eventually
 from mailstead.store.engine import Database, open_database
@@ -39,9 +41,13 @@ class Receiver:
     asked: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
-        headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in head[1:] if line)}
-        self.asked.append((headers, await reader.readexactly(int(headers["content-length"]))))
+        try:
+            head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
+            headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in head[1:] if line)}
+            self.asked.append((headers, await reader.readexactly(int(headers["content-length"]))))
+        except (asyncio.IncompleteReadError, ConnectionError):
+            writer.close()
+            return
         writer.write(self.answers.pop(0) if len(self.answers) > 1 else self.answers[0])
         writer.close()
 
@@ -82,10 +88,10 @@ def settings_of(database_urls: DatabaseUrls, **changes: Any) -> JobsSettings:
 
 
 @asynccontextmanager
-async def sending(db: Database, settings: JobsSettings, *, private: bool = True) -> AsyncIterator[CollectorRegistry]:
+async def sending(db: Database, settings: JobsSettings, *, lease: timedelta = LEASE) -> AsyncIterator[CollectorRegistry]:
     registry = CollectorRegistry()
-    async with Receivers(seconds=settings.jobs_webhook_seconds, private=private) as receivers:
-        sender = Sender(WebhookSending(db), receivers, settings, JobsMetrics.register(registry))
+    async with Receivers(seconds=settings.jobs_webhook_seconds, private=True) as receivers:
+        sender = Sender(WebhookSending(db), receivers, settings, JobsMetrics.register(registry), lease=lease)
         task = asyncio.create_task(sender.run())
         yield registry
         task.cancel()
@@ -169,6 +175,54 @@ async def test_what_is_too_old_is_given_up(
             return (await only(owner_db, hook)).state == "failed"
 
         await eventually(failed)
+
+
+async def test_who_asks_for_a_pause_has_it(
+    owner_db: Database, jobs_db: Database, account: Account, database_urls: DatabaseUrls
+) -> None:
+    async with receiving(b"429 Slowly\r\nRetry-After: 3600") as receiver, sending(jobs_db, settings_of(database_urls)):
+        hook = await arrange(owner_db, jobs_db, account, receiver.url)
+
+        async def put_off() -> bool:
+            return (await only(owner_db, hook)).status == 429
+
+        await eventually(put_off)
+        due_at = (await only(owner_db, hook)).due_at
+    assert due_at is not None
+    assert timedelta(minutes=55) < due_at - datetime.now(UTC) <= timedelta(hours=1)
+
+
+async def test_senders_that_die_lose_nothing(
+    owner_db: Database, jobs_db: Database, account: Account, database_urls: DatabaseUrls
+) -> None:
+    settings = settings_of(database_urls, jobs_webhooks_of_one=5)
+    async with receiving(b"200 Yes") as receiver:
+        hook = await arrange(owner_db, jobs_db, account, receiver.url, 60)
+        for deadly in (10, 25, 40):
+            async with sending(jobs_db, settings, lease=timedelta(seconds=0.2)):
+                await eventually(lambda deadly=deadly: len(receiver.asked) >= deadly)  # type: ignore[misc]
+        async with sending(jobs_db, settings, lease=timedelta(seconds=0.2)), sending(jobs_db, settings):
+
+            async def all_delivered() -> bool:
+                return {row.state for row in await WebhookDeliveries(owner_db).list(hook, 100)} == {"delivered"}
+
+            await eventually(all_delivered)
+    assert len({headers["webhook-id"] for headers, _ in receiver.asked}) == 60
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+async def test_tls_is_for_the_name_though_the_address_is_connected_to(authority: TestAuthority, trusted: bool) -> None:
+    receiver = Receiver([b"HTTP/1.1 200 Yes\r\nContent-Length: 0\r\n\r\n"])
+    door = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    door.load_cert_chain(authority.certificate, authority.key)
+    server = await asyncio.start_server(receiver.serve, "127.0.0.1", 0, ssl=door)
+    tls = authority.client_context() if trusted else None
+    async with server, Receivers(seconds=5, private=True, tls=tls) as receivers:
+        attempted = await receivers.post(f"https://localhost:{server.sockets[0].getsockname()[1]}/", {}, b"{}")
+    if trusted:
+        assert (attempted.status, attempted.error) == (200, None)
+    else:
+        assert attempted.error is not None and "CERTIFICATE_VERIFY_FAILED" in attempted.error
 
 
 async def test_who_is_gone_is_told_no_more(

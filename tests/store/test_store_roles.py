@@ -47,7 +47,6 @@ FORBIDDEN = [
     ("smtp_in", "SELECT text FROM search_texts"),
     ("smtp_in", "SELECT email_id FROM search_pending"),
     ("delivery", "SELECT text FROM search_texts"),
-    ("api", "SELECT text FROM search_texts"),
     ("pop3", "SELECT text FROM search_texts"),
     ("pop3", "SELECT queue_id FROM queue_messages"),
     ("pop3", "SELECT name FROM api_keys"),

@@ -52,6 +52,7 @@ from mailstead.store.queue_control import QueueControl
 from mailstead.store.queue_pauses import QueuePauses
 from mailstead.store.queue_view import QueueView
 from mailstead.store.reach import Reach
+from mailstead.store.search import Effort, Search
 from mailstead.store.sieve_scripts import SieveScripts
 from mailstead.store.sign_ins import SignIns
 from mailstead.store.signing_keys import SigningKeys
@@ -150,6 +151,8 @@ def backend_over(
         ingest=ingest,
         uploads=asyncio.Semaphore(settings.api_max_uploads),
         message_view=MessageView(db),
+        search=Search(db),
+        search_effort=Effort(settings.api_search_read),
         undelete=Undelete(db, bus.publish),
         queue_control=QueueControl(db),
         queue_pauses=QueuePauses(db),

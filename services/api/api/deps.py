@@ -49,6 +49,7 @@ from mailstead.store.queue_control import QueueControl
 from mailstead.store.queue_pauses import QueuePauses
 from mailstead.store.queue_view import QueueView
 from mailstead.store.reach import Reach
+from mailstead.store.search import Effort, Search
 from mailstead.store.sieve_scripts import SieveScripts
 from mailstead.store.sign_ins import SignIns
 from mailstead.store.signing_keys import SigningKeys
@@ -98,6 +99,8 @@ class Backend:
     ingest: Ingest
     uploads: asyncio.Semaphore  # messages that are in memory at once
     message_view: MessageView
+    search: Search
+    search_effort: Effort
     undelete: Undelete
     queue_control: QueueControl
     queue_pauses: QueuePauses

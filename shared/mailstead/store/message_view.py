@@ -1,5 +1,6 @@
 """Messages of an account as people look at them: newest first, with what tells one from another."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -20,6 +21,10 @@ WHERE m.account_id = $1 AND m.mailbox_id = $2 AND m.uid < $3 ORDER BY m.uid DESC
 _ONE = f"""
 SELECT {_COLUMNS} FROM messages m JOIN emails e USING (account_id, email_id)
 WHERE m.account_id = $1 AND m.mailbox_id = $2 AND m.uid = $3
+"""  # noqa: S608 - constants only
+_SOME = f"""
+SELECT {_COLUMNS} FROM messages m JOIN emails e USING (account_id, email_id)
+WHERE m.account_id = $1 AND m.mailbox_id = $2 AND m.uid = ANY($3::bigint[]) ORDER BY m.uid DESC
 """  # noqa: S608 - constants only
 
 _IS_THERE = "SELECT FROM mailboxes WHERE account_id = $1 AND mailbox_id = $2"
@@ -60,6 +65,10 @@ class MessageView:
         if not rows and await self._database.fetchrow("mailbox", _IS_THERE, account_id, mailbox_id) is None:
             raise no_such_mailbox(f"number {mailbox_id}")
         return [_row(*row) for row in rows]
+
+    async def some(self, account_id: int, mailbox_id: int, uids: Sequence[int]) -> list[MessageRow]:
+        """Those of these that are there, highest first."""
+        return [_row(*row) for row in await self._database.fetch("look at messages", _SOME, account_id, mailbox_id, uids)]
 
     async def one(self, account_id: int, mailbox_id: int, uid: int) -> MessageRow:
         """Raises Refused(NO_SUCH_MESSAGE)."""

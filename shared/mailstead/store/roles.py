@@ -159,8 +159,8 @@ ROLES: tuple[Role, ...] = (
             "emails": "SELECT, DELETE",
             "contents": "SELECT, UPDATE (referred_at)",  # what is erased does not wait
             "chunks": "SELECT",
-            "search_texts": "SELECT (account_id), DELETE",
-            "search_pending": "SELECT (account_id), DELETE",
+            "search_texts": "SELECT, DELETE",
+            "search_pending": "SELECT, DELETE",
             "queue_messages": "SELECT, DELETE",
             "queue_recipients": "SELECT, UPDATE (state, asked, pause_id, due_at, settled_at)",
             "queue_attempts": "SELECT",

@@ -1,14 +1,20 @@
 """Mail as its owner sees it over the API, and deleted mail that is given back under new UIDs."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
 import pytest
 from fastapi.routing import APIRoute
+from prometheus_client import CollectorRegistry
 
+from api.app import create_app
 from api.auditing import MAIL
+from api.deps import Backend
+from api.metrics import ApiMetrics
+from api.middleware import Outermost
 from api.routers import ROUTERS
 from api.scopes import Scope
 from kit.postgres import DatabaseUrls
@@ -18,6 +24,7 @@ from mailstead.store.engine import Database, open_database
 from mailstead.store.ingest import Ingest
 from mailstead.store.mailboxes import Mailboxes
 from mailstead.store.messages import Messages
+from mailstead.store.search import Effort
 from mailstead.wire.message import parse_message
 from unit.api.test_api_routes import ALICE, assert_problem, created
 from unit.api.test_api_scopes import ROUTES
@@ -87,6 +94,48 @@ async def test_mailboxes_and_messages_newest_first(client: Client, mail: Mail) -
     assert_problem(await client.get(f"{mail.path}/mailboxes/4711/messages"), 404)
     assert_problem(await client.get(f"{path}/4"), 404)
     assert_problem(await client.get(f"{path}/4/content"), 404)
+
+
+async def test_filters_find_what_a_search_finds(client: Client, mail: Mail) -> None:
+    await mail.deliver(1, 2, 3, 4)
+    inbox = f"{mail.path}/mailboxes/{await mail.mailbox_id()}"
+    await client.patch(f"{inbox}/messages/2", json={"add": ["\\Seen", "$Work"]})
+    await client.patch(f"{inbox}/messages/4", json={"add": ["\\Seen", "\\Flagged"]})
+
+    async def found(**filters: Any) -> list[int]:
+        answer = await client.get(f"{inbox}/messages", params=filters | {"fields": "uid"})
+        assert answer.status_code == 200, answer.text
+        return [item["uid"] for item in answer.json()["items"]]
+
+    assert await found(seen=True) == [4, 2]
+    assert await found(seen=True, flagged=False) == [2]
+    assert await found(seen=False, answered=False) == [3, 1]
+    assert await found(keyword="$work") == [2]
+    assert await found(subject="GRÜSSE 3") == [3]
+    assert await found(text="dear alice") == [4, 3, 2, 1]
+    assert await found(**{"from": "bo@b.test"}, text="grüße 2") == [2]
+    assert await found(to="nobody") == []
+    assert await found(larger=2000, smaller=5000) == [3, 2]
+    assert await found(since="2020-01-01", before="2020-01-02") == []
+    assert await found(since="2020-01-01") == [4, 3, 2, 1]
+    page = (await client.get(f"{inbox}/messages", params={"seen": True, "limit": 1})).json()
+    rest = (await client.get(f"{inbox}/messages", params={"seen": True, "limit": 1, "cursor": page["next_cursor"]})).json()
+    assert [item["uid"] for item in page["items"] + rest["items"]] == [4, 2]
+    assert rest["next_cursor"] is None
+    for wrong in ({"since": "1769234"}, {"text": ""}, {"text": "a\x00"}, {"seen": "perhaps"}, {"larger": -1}, {"body": "x"}):
+        assert_problem(await client.get(f"{inbox}/messages", params=wrong), 422, next(iter(wrong)))
+    assert_problem(await client.get(f"{mail.path}/mailboxes/4711/messages", params={"seen": True}), 404)
+
+
+async def test_a_search_reads_no_more_than_it_may(backend: Backend, client: Client, mail: Mail) -> None:
+    await mail.deliver(1, 2)
+    app = create_app(replace(backend, search_effort=Effort(10)))
+    frugal = Outermost(app, ApiMetrics.register(CollectorRegistry()), 10_000)
+    transport = httpx.ASGITransport(frugal)
+    async with Client(transport=transport, base_url="http://api.test", headers=client.headers) as other:
+        path = f"{mail.path}/mailboxes/{await mail.mailbox_id()}/messages"
+        assert_problem(await other.get(path, params={"text": "alice"}), 413, "text")
+        assert len((await other.get(path, params={"seen": False})).json()["items"]) == 2
 
 
 async def test_what_was_deleted_is_given_back_with_a_new_uid(client: Client, mail: Mail) -> None:

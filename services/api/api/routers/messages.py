@@ -14,6 +14,7 @@ from api.cursor import DEFAULT_LIMIT, Cursor, Limit, decode_cursor, page_of
 from api.deps import UseBackend, requires
 from api.errors import blame
 from api.idempotency import idempotent
+from api.message_filters import Matching
 from api.openapi import problems
 from api.routers.accounts import AccountId
 from api.routers.mailboxes import MailboxId
@@ -31,8 +32,10 @@ from api.schemas.messages import (
 from api.scopes import Scope
 from api.sparse import sparse
 from mailstead.model.failure import Failure
+from mailstead.model.sequence_set import SequenceSet
 from mailstead.store.content import read
 from mailstead.store.message_view import MAX_UID, MessageRow
+from mailstead.store.query import And, Uids
 from mailstead.store.undelete import DeletedRow, RestoredRow
 
 router = APIRouter(route_class=Route, prefix="/v1/accounts/{account_id}", tags=["messages"])
@@ -44,15 +47,28 @@ Since = Annotated[Moment | None, Query(description="Only what was deleted since 
 @router.get(
     "/mailboxes/{mailbox_id}/messages",
     dependencies=[requires(Scope.MESSAGES_READ, owner=True), sparse()],
-    responses=problems(Failure.NO_SUCH_ACCOUNT, Failure.NO_SUCH_MAILBOX, with_input=True),
+    responses=problems(Failure.NO_SUCH_ACCOUNT, Failure.NO_SUCH_MAILBOX, Failure.TOO_LARGE, with_input=True),
 )
 async def list_messages(
-    account_id: AccountId, mailbox_id: MailboxId, backend: UseBackend, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None
+    account_id: AccountId,
+    mailbox_id: MailboxId,
+    backend: UseBackend,
+    matching: Matching,
+    limit: Limit = DEFAULT_LIMIT,
+    cursor: Cursor = None,
 ) -> Page[MessageOut]:
-    """Newest first."""
+    """Newest first. Filters hold together; text is compared without regard to case."""
     await backend.provisioning.account(account_id)
-    before = decode_cursor(cursor, int) or MAX_UID
-    rows = await backend.message_view.page(account_id, mailbox_id, limit + 1, min(before, MAX_UID))
+    before = min(decode_cursor(cursor, int) or MAX_UID, MAX_UID)
+    if matching is None:
+        rows = await backend.message_view.page(account_id, mailbox_id, limit + 1, before)
+    else:
+        await backend.mailboxes.find(account_id, mailbox_id)
+        earlier = Uids(SequenceSet(((1, max(before - 1, 1)),)))
+        with blame("text", {Failure.TOO_LARGE: "Too much mail would have to be read for this: narrow it."}, where="query"):
+            uids = await backend.search.matching(account_id, mailbox_id, And((earlier, matching)), backend.search_effort)
+        wanted = [uid for uid in uids if uid < before][-limit - 1 :]
+        rows = await backend.message_view.some(account_id, mailbox_id, wanted)
     return page_of([_message(row) for row in rows], limit, lambda message: message.uid)
 
 

@@ -1,7 +1,7 @@
 """Types that several resources share: names, pages, patches."""
 
 import re
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any, Generic, TypeVar
 
 from pydantic import (
@@ -98,6 +98,15 @@ def _written_out(moment: object) -> object:
 
 
 Moment = Annotated[AwareDatetime, BeforeValidator(_written_out)]
+
+
+def _written_as_a_day(day: object) -> object:
+    if not isinstance(day, date) and not (isinstance(day, str) and re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", day)):
+        raise ValueError("a day is written as 2026-01-31")
+    return day
+
+
+Day = Annotated[date, BeforeValidator(_written_as_a_day)]
 
 Id = Annotated[int, Field(ge=1, le=MAX_ID)]
 

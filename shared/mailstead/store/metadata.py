@@ -23,6 +23,11 @@ _DIGESTS = """
 SELECT 0::bigint, entry, substr(sha256(value), 1, 8) FROM account_metadata WHERE account_id = $1
 UNION ALL SELECT mailbox_id, entry, substr(sha256(value), 1, 8) FROM mailbox_metadata WHERE account_id = $1
 """
+_SHARED_DIGESTS = """
+SELECT x.mailbox_id, x.entry, substr(sha256(x.value), 1, 8)
+FROM unnest($1::bigint[], $2::bigint[]) AS w(account_id, mailbox_id) JOIN mailbox_metadata x USING (account_id, mailbox_id)
+WHERE starts_with(x.entry, '/shared/')
+"""
 _READ_ACCOUNT = "SELECT entry, value FROM account_metadata WHERE account_id = $1"
 _READ_MAILBOX = "SELECT entry, value FROM mailbox_metadata WHERE account_id = $1 AND mailbox_id = $2"
 _SET_ACCOUNT = """
@@ -53,6 +58,12 @@ class Metadata:
     async def digests(self, account_id: int) -> Digests:
         """Of all annotations of the account and its mailboxes, by one statement: enough to see which have changed."""
         rows = await self._database.fetch("digests of metadata", _DIGESTS, account_id)
+        return {(mailbox_id, entry): found for mailbox_id, entry, found in rows}
+
+    async def shared_digests(self, mailboxes: Sequence[tuple[int, int]]) -> Digests:
+        """Of the shared annotations of mailboxes of any accounts, each given as (account_id, mailbox_id), by one statement."""
+        accounts, ids = [account_id for account_id, _ in mailboxes], [mailbox_id for _, mailbox_id in mailboxes]
+        rows = await self._database.fetch("digests of shared metadata", _SHARED_DIGESTS, accounts, ids)
         return {(mailbox_id, entry): found for mailbox_id, entry, found in rows}
 
     async def write(self, account_id: int, mailbox_id: int | None, changes: Mapping[str, bytes | None]) -> None:

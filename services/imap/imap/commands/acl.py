@@ -12,8 +12,11 @@ from imap.response import Reply, no, ok
 from imap.rights import Rights, UnknownRight
 from imap.session import Bad, Session
 from mailstead.model.failure import Failure, Refused
+from mailstead.ops.logging import get_logger
 from mailstead.store.sharing import ANYONE, EVERYBODY, Reader
 from mailstead.wire.imap_strings import astring
+
+log = get_logger()
 
 NOBODY = no("there is nobody of that name here", "CANNOT")  # be it an account of another tenant
 NEGATIVE = no("rights are given, and not taken away from those that others give: there are no negative rights", "CANNOT")
@@ -43,6 +46,14 @@ async def _change(session: Session, mailbox: str, identifier: str, modification:
 
     owner = Reader(place.owner_id, session.account.tenant_id)
     await session.backend.sharing.change(owner, place.mailbox.mailbox_id, grantee, of)
+    log.info(
+        "rights changed",
+        account=session.account.address,
+        owner_id=place.owner_id,
+        mailbox_id=place.mailbox.mailbox_id,
+        grantee=identifier,
+        rights=modification,
+    )
     return ok("so it is")
 
 

@@ -56,8 +56,7 @@ async def set_metadata(session: Session, request: SetMetadata) -> Reply:
         if refused.failure is Failure.TOO_MANY:
             return no("there are too many annotations", "METADATA TOOMANY")
         raise
-    if place is None or place.own:
-        session.notify.known.annotated(mailbox_id, dict(request.entries))
+    session.notify.known.annotated(mailbox_id, dict(request.entries))
     return ok("set")
 
 

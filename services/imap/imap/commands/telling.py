@@ -14,6 +14,7 @@ from imap.dialect import Dialect
 from imap.notices import AccountState, Interest, ListNotice, MetadataNotice, Notice, StatusNotice, notices
 from imap.notifying import Notifying
 from imap.response import ok
+from imap.rights import reads_annotations
 from imap.session import Session
 from imap.state import Selected
 from mailstead.model.failure import Refused
@@ -115,6 +116,9 @@ async def read_account(session: Session, interest: Interest) -> AccountState:
     others = await visible(session) if interest.of_others else []
     others = [place for place in others if interest.of(place.name, subscribed=place.name in subscriptions)]
     annotations = await backend.metadata.digests(account_id) if interest.of_annotations else {}
+    if interest.of_annotations and others:
+        annotated = [place for place in others if reads_annotations(place.rights)]
+        annotations |= await backend.metadata.shared_digests([(place.owner_id, place.mailbox.mailbox_id) for place in annotated])
     return AccountState(
         {mailbox.mailbox_id: mailbox for mailbox in (*mailboxes, *(place.shown for place in others))},
         frozenset(place.mailbox.mailbox_id for place in others if "r" not in place.rights),

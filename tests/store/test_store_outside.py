@@ -136,6 +136,16 @@ async def test_what_becomes_of_recipients_is_told(
     }
 
 
+async def test_a_trial_is_for_one_webhook(webhooks: Webhooks, alice: Account, jobs_db: Database, owner_db: Database) -> None:
+    one, two = await made(webhooks, alice.tenant_id, "message.bounced"), await made(webhooks, None)
+    event_id = await webhooks.test(one)
+    await relay(jobs_db)
+    assert await told(owner_db) == [("webhook.test", {"webhook_id": one.webhook_id})]
+    log = WebhookDeliveries(owner_db)
+    assert [row.event_id for row in await log.list(one.webhook_id, 9)] == [event_id]
+    assert await log.list(two.webhook_id, 9) == []
+
+
 def test_webhooks_can_ask_for_each_type_but_trials() -> None:
     assert {*get_args(EventType), "webhook.test"} == TYPES.keys()
     assert len(TYPES) == len(CATALOGUE)

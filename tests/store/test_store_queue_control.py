@@ -15,6 +15,7 @@ from mailstead.store.queue_filter import QueueFilter
 from mailstead.store.queue_pauses import QueuePauses
 from mailstead.store.queue_view import QueueView
 from mailstead.store.queued import Asked, Attempt, Leased, Outcome, RecipientOutcome
+from mailstead.store.webhooks import Webhooks
 from store.builders import Account, Town, delivery, outgoing
 
 MINUTE = timedelta(minutes=1)
@@ -284,7 +285,11 @@ async def test_workers_and_an_operator_at_once(
     jobs_db: Database,
     seed: int,
 ) -> None:
-    """Whatever is asked while workers take, settle and die: each recipient ends once, and what was cancelled was not sent."""
+    """Whatever is asked while workers take, settle and die: each recipient ends once, and what was cancelled was not sent.
+
+    A webhook is told once how each ended.
+    """
+    await Webhooks(owner_db).create(alice.tenant_id, "https://hooks.test/", [], "", True, b"s" * 32)
     chance = random.Random(seed)
     for number in range(30):
         await queued(ingest, alice, *(f"{user}{number}@d{number % 5}.test" for user in "abc"[: 1 + number % 3]))
@@ -325,3 +330,7 @@ async def test_workers_and_an_operator_at_once(
     assert {address for address, state in found.items() if state == "delivered"} == sent
     assert set(found.values()) <= {"delivered", "cancelled", "held"}
     assert len(held) <= 1, "held for a moment by a claim that came after the sweep"
+    told = await owner_db.fetch(
+        "look", "SELECT data->>'recipient' AS address, substr(type, 9) AS state FROM outbox WHERE type <> 'message.deferred'"
+    )
+    assert sorted(map(tuple, told)) == sorted((address, state) for address, state in found.items() if state != "held")

@@ -34,14 +34,19 @@ class MessageReceived(Outside):
     subject: str
 
 
-class _Settled(Outside):
-    """What became of one recipient on another host."""
+class _Queued(Outside):
+    """About one recipient on another host."""
 
     queue_id: UUID
     trace_id: str
     account_id: int | None = Field(description="Who submitted it; null: the house itself, as a bounce")
     sender: str = Field(description="Reverse-path; empty: the null sender")
     recipient: str
+
+
+class _Settled(_Queued):
+    """What became of a recipient."""
+
     status: str = Field(description="Enhanced status code (RFC 3463)")
     reply: str = Field(description="What the other host said, or why there was none")
 
@@ -73,6 +78,12 @@ class MessageBounced(_Settled):
     host: str | None
     bounce_class: str | None = Field(description="What the refusal is about, where it could be told")
     suppressed: bool
+
+
+class MessageCancelled(_Queued):
+    """An operator took a recipient out of the queue. If the sender was told, they had a bounce."""
+
+    type: ClassVar[str] = "message.cancelled"
 
 
 class MessageComplained(Outside):
@@ -149,7 +160,7 @@ class WebhookDisabled(Outside):
 
 
 class WebhookTest(Outside):
-    """Somebody tries a webhook. Only this one is told."""
+    """Somebody tries a webhook. No other webhook is told."""
 
     type: ClassVar[str] = "webhook.test"
 
@@ -161,6 +172,7 @@ CATALOGUE: tuple[type[Outside], ...] = (
     MessageDelivered,
     MessageDeferred,
     MessageBounced,
+    MessageCancelled,
     MessageComplained,
     AccountCreated,
     AccountUpdated,
@@ -178,6 +190,7 @@ EventType = Literal[
     "message.delivered",
     "message.deferred",
     "message.bounced",
+    "message.cancelled",
     "message.complained",
     "account.created",
     "account.updated",

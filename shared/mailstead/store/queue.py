@@ -15,7 +15,7 @@ from mailstead.store.content import Source
 from mailstead.store.delivery import Announce, Delivery, Notify, Receipt
 from mailstead.store.engine import Connection, Database
 from mailstead.store.filing import file_batch
-from mailstead.store.queue_settle import STAYS, STILL_ASKED, Settled, Settling, clean, settle_within
+from mailstead.store.queue_settle import STAYS, STILL_ASKED, TELL_CANCELLED, Settled, Settling, clean, settle_within
 from mailstead.store.queued import Asked, Attempt, Leased, Outcome, QueueCounts, QueuedRecipient, RecipientOutcome
 from mailstead.store.suppressions import note
 from mailstead.store.tenant_keys import TenantKeys
@@ -65,11 +65,15 @@ WHERE r.queue_id = $1 AND r.number = held.number AND r.fence = held.fence AND r.
 """
 
 _RELEASE = f"""
-UPDATE queue_recipients r
-SET state = {STAYS}, leased_by = NULL, asked = {STILL_ASKED}, due_at = now(),
-    settled_at = CASE WHEN r.asked = 'cancel' THEN now() END
-FROM unnest($2::int[], $3::bigint[]) AS held(number, fence)
-WHERE r.queue_id = $1 AND r.number = held.number AND r.fence = held.fence AND r.state = 'leased'
+WITH changed AS (
+    UPDATE queue_recipients r
+    SET state = {STAYS}, leased_by = NULL, asked = {STILL_ASKED}, due_at = now(),
+        settled_at = CASE WHEN r.asked = 'cancel' THEN now() END
+    FROM unnest($2::int[], $3::bigint[]) AS held(number, fence)
+    WHERE r.queue_id = $1 AND r.number = held.number AND r.fence = held.fence AND r.state = 'leased'
+    RETURNING r.queue_id, r.address, r.state
+)
+{TELL_CANCELLED}
 """  # noqa: S608 - constants only
 
 _COUNTS = """

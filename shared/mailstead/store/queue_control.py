@@ -15,6 +15,7 @@ from sqlalchemy import ColumnElement, and_, or_, select, tuple_
 
 from mailstead.store.engine import Connection, Database
 from mailstead.store.queue_filter import QueueFilter
+from mailstead.store.queue_settle import TELL_CANCELLED
 from mailstead.store.schema import queue_messages, queue_recipients
 from mailstead.store.statements import run
 
@@ -120,8 +121,10 @@ class QueueControl:
         async def work(connection: Connection) -> Sequence[asyncpg.Record]:
             rows = await run(connection, statement)
             await connection.execute(
-                f"""UPDATE queue_recipients r SET {changes} FROM unnest($1::uuid[], $2::int[]) AS k(queue_id, number)
-                    WHERE r.queue_id = k.queue_id AND r.number = k.number""",  # noqa: S608 - constants only
+                f"""WITH changed AS (
+                        UPDATE queue_recipients r SET {changes} FROM unnest($1::uuid[], $2::int[]) AS k(queue_id, number)
+                        WHERE r.queue_id = k.queue_id AND r.number = k.number RETURNING r.queue_id, r.address, r.state
+                    ) {TELL_CANCELLED}""",  # noqa: S608 - constants only
                 [row["queue_id"] for row in rows],
                 [row["number"] for row in rows],
             )

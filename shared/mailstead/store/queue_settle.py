@@ -17,9 +17,18 @@ MAX_LEASES = 100  # settled by one statement
 STAYS = "CASE r.asked WHEN 'hold' THEN 'held' WHEN 'cancel' THEN 'cancelled' ELSE 'waiting' END"
 STILL_ASKED = "CASE r.asked WHEN 'return' THEN 'return' END"
 
-# Which outcome the outside is told as what; what an operator cancelled, they know.
+# Which outcome the outside is told as what.
 _TOLD = """('delivered', 'message.delivered'), ('deferred', 'message.deferred'), ('failed', 'message.bounced'),
-          ('suppressed', 'message.bounced')"""
+          ('suppressed', 'message.bounced'), ('cancelled', 'message.cancelled')"""
+
+TELL_CANCELLED = f"""
+INSERT INTO outbox (account_id, event_id, tenant_id, type, data)
+SELECT coalesce(m.account_id, {HOUSE}), gen_random_uuid(), m.tenant_id, 'message.cancelled', jsonb_build_object(
+    'queue_id', m.queue_id, 'trace_id', m.trace_id, 'account_id', m.account_id, 'sender', m.sender, 'recipient', c.address)
+FROM changed c JOIN queue_messages m USING (queue_id)
+WHERE c.state = 'cancelled' AND {wanted("m.tenant_id", "'message.cancelled'")}
+"""  # noqa: S608 - constants only
+"""For a statement whose `changed` is of recipients that an operator's wish changes, with queue_id, address and state."""
 
 # Of each lease all or nothing: where a part of it is no longer ours, none of its rows is touched.
 _SETTLE = f"""
@@ -57,12 +66,14 @@ WITH lease AS MATERIALIZED (
 ), told AS (
     INSERT INTO outbox (account_id, event_id, tenant_id, type, data)
     SELECT coalesce(account_id, {HOUSE}), gen_random_uuid(), tenant_id, type, jsonb_build_object(
-        'queue_id', queue_id, 'trace_id', trace_id, 'account_id', account_id, 'sender', sender, 'recipient', recipient,
-        'status', status, 'reply', reply, 'attempts', attempts, 'host', host)
+        'queue_id', queue_id, 'trace_id', trace_id, 'account_id', account_id, 'sender', sender, 'recipient', recipient)
+        || CASE WHEN type = 'message.cancelled' THEN '{{}}'
+           ELSE jsonb_build_object('status', status, 'reply', reply, 'attempts', attempts, 'host', host) END
         || CASE WHEN type = 'message.bounced'
            THEN jsonb_build_object('bounce_class', bounce_class, 'suppressed', outcome = 'suppressed') ELSE '{{}}' END
-    FROM settled JOIN lease USING (n) JOIN (VALUES {_TOLD}) AS t(outcome, type) USING (outcome)
-    WHERE became <> 'cancelled' AND {wanted("lease.tenant_id", "type")}
+    FROM settled JOIN lease USING (n)
+    JOIN (VALUES {_TOLD}) AS t(what, type) ON t.what = CASE became WHEN 'cancelled' THEN became ELSE outcome END
+    WHERE {wanted("lease.tenant_id", "type")}
 )
 SELECT n FROM whole
 """  # noqa: S608 - constants only

@@ -3,11 +3,11 @@
 There is no queue of events: what is told is how an account differs from what was told last. So memory is bounded by what an
 account has, whatever happens in it, events that came together are told together, and one that was lost is told with the next.
 
-What the client itself did to names, subscriptions and annotations is noted at once, and so is no difference. What it did to
-messages of other mailboxes is told, for only the store knows their counts.
+What the client itself did to names, subscriptions and annotations is noted at once, and so is no difference; nor are messages
+that it brought to a mailbox, unless others came between.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from imap.grammar.events import MESSAGE_EVENTS, EventGroup, MailEvent
@@ -83,6 +83,18 @@ class AccountState:
             if mailbox.name == old or mailbox.name.startswith(old + SEPARATOR):
                 self.mailboxes[mailbox_id] = replace(mailbox, name=new + mailbox.name[len(old) :])
 
+    def filled(self, mailbox_id: int, uids: Sequence[int], unseen: int | None = None) -> None:
+        """The client brought messages, `unseen` of them not seen, if that is known. Noted where they follow on what was known."""
+        mailbox = self.mailboxes.get(mailbox_id)
+        if mailbox is not None and uids and mailbox.uidnext == uids[0]:
+            self.mailboxes[mailbox_id] = replace(
+                mailbox,
+                messages=mailbox.messages + len(uids),
+                uidnext=uids[-1] + 1,
+                unseen=mailbox.unseen + (unseen or 0),
+                highest_modseq=mailbox.highest_modseq + 1,
+            )
+
     def subscribed(self, name: str, on: bool) -> None:
         if on and self.mailboxes:
             self.subscriptions.add(name)
@@ -154,9 +166,10 @@ def notices(
     known = {mailbox.name: mailbox for mailbox in before.mailboxes.values()}
     for mailbox in _by_name(now):
         earlier = before.mailboxes.get(mailbox.mailbox_id) or known.get(mailbox.name)
-        if earlier is None or mailbox.mailbox_id == selected or mailbox.mailbox_id in now.unreadable:
+        if mailbox.mailbox_id == selected or mailbox.mailbox_id in now.unreadable:
             continue
-        items = _changed(earlier, mailbox, _wanted(interest, now, mailbox.name), condstore)
+        events = _wanted(interest, now, mailbox.name)
+        items = _begun(events, condstore) if earlier is None else _changed(earlier, mailbox, events, condstore)
         if items:
             yield StatusNotice(mailbox, items)
 
@@ -167,6 +180,14 @@ def _by_name(state: AccountState) -> list[Mailbox]:
 
 def _wanted(interest: Interest, state: AccountState, name: str) -> frozenset[MailEvent]:
     return interest.of(name, subscribed=name in state.subscriptions)
+
+
+def _begun(events: frozenset[MailEvent], condstore: bool) -> tuple[StatusItem, ...]:
+    """Of a new mailbox. The client may know another that had its name: the UIDVALIDITY is told (RFC 5465 §5.1)."""
+    if MailEvent.FLAG_CHANGE not in events:
+        return ()
+    items = (StatusItem.MESSAGES, StatusItem.UIDNEXT, StatusItem.UIDVALIDITY)
+    return (*items, StatusItem.HIGHESTMODSEQ) if condstore else items
 
 
 def _changed(earlier: Mailbox, now: Mailbox, events: frozenset[MailEvent], condstore: bool) -> tuple[StatusItem, ...]:

@@ -166,11 +166,10 @@ def test_what_a_difference_tells(
     assert [told(each) for each in notices(wanted, before, now, selected=1, condstore=condstore)] == expected
 
 
-def test_uidvalidity_is_told_with_all_else() -> None:
-    """RFC 5465 §5.1."""
-    (notice,) = notices(
-        interest(PERSONAL, ALL), state(INBOX, mailbox(2, "a")), state(INBOX, mailbox(3, "a")), selected=1, condstore=False
-    )
+@pytest.mark.parametrize("before", [state(INBOX, mailbox(2, "a")), state(INBOX)], ids=["in one look", "gone before"])
+def test_uidvalidity_is_told_with_all_else(before: AccountState) -> None:
+    """Of a mailbox that was made anew (RFC 5465 §5.1), whether or not it was seen to be gone in between."""
+    (notice,) = notices(interest(PERSONAL, ALL), before, state(INBOX, mailbox(3, "a")), selected=1, condstore=False)
     assert isinstance(notice, StatusNotice)
     assert set(notice.items) == {StatusItem.MESSAGES, StatusItem.UIDNEXT, StatusItem.UIDVALIDITY}
 
@@ -195,6 +194,17 @@ def test_mailboxes_of_others_are_looked_at_only_if_they_may_be_meant(
 def test_what_others_share_is_not_personal() -> None:
     for name, wanted in (("Work", COUNTS), ("Shared/Recipes", COUNTS), ("Shared/ann@a.test/Work", frozenset())):
         assert interest(PERSONAL, COUNTS).of(name, subscribed=True) == wanted
+
+
+def test_what_the_client_itself_brings_is_known() -> None:
+    """Unless others came between: then what there is now is told."""
+    known = state(INBOX, mailbox(2, "a", uidnext=5, messages=4, modseq=9))
+    known.filled(2, [5, 6], unseen=2)
+    assert known.mailboxes[2] == mailbox(2, "a", uidnext=7, messages=6, modseq=10, unseen=2)
+    known.filled(2, [8])
+    assert known.mailboxes[2].uidnext == 7
+    known.filled(3, [1])
+    AccountState().filled(2, [1])
 
 
 # ---- over the wire
@@ -248,6 +258,7 @@ async def test_what_happens_on_another_replica_is_told_at_once(alice: Person, re
         assert answer == "t OK that is told"
         assert "OK" in await bob.command("CREATE Work")
         assert await ann.line() == '* LIST (\\HasNoChildren) "/" Work'
+        assert (await ann.line()).startswith("* STATUS Work (MESSAGES 0 UIDNEXT 1 UIDVALIDITY ")
         assert "OK" in await bob.command("SUBSCRIBE Work")
         assert await ann.line() == '* LIST (\\HasNoChildren \\Subscribed) "/" Work'
         assert "OK" in await bob.command("APPEND Work {14+}\r\nSubject: 1\r\n\r\n")

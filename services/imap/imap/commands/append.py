@@ -16,6 +16,7 @@ from imap.rights import Rights, flags
 from imap.session import Bad, Session
 from imap.state import Selected
 from mailstead.model.failure import Failure, Refused
+from mailstead.model.flags import SystemFlag
 from mailstead.model.ids import new_trace_id
 from mailstead.ops.logging import get_logger
 from mailstead.store.delivery import Delivery, LocalCopy, Stored
@@ -117,6 +118,8 @@ async def finish(session: Session, upload: Upload) -> Reply:
         )
     session.backend.metrics.appended.inc(len(stored))
     _notice(session, stored)
+    unseen = sum(not delivery.copies[0].flags.system & SystemFlag.SEEN for delivery in deliveries)
+    session.notify.known.filled(stored[0].mailbox_id, [copy.uid for copy in stored], unseen)
     return ok("appended", f"APPENDUID {stored[0].uidvalidity} {uid_set(copy.uid for copy in stored)}")
 
 

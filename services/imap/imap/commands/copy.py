@@ -23,6 +23,7 @@ async def copy(session: Session, request: Copy) -> Reply:
     if target.mailbox.mailbox_id == selected.mailbox_id:
         session.stale = True
         session.notify.brought([uid for _, uid in copied.pairs])
+    session.notify.known.filled(target.mailbox.mailbox_id, [uid for _, uid in copied.pairs])
     return ok("copied", copy_uid(copied)) if copied.pairs else ok("nothing to copy")
 
 

@@ -23,6 +23,7 @@ async def move(session: Session, request: Move) -> Reply:
     )
     if target.mailbox.mailbox_id == selected.mailbox_id:
         session.notify.brought([uid for _, uid in moved.pairs])
+    session.notify.known.filled(target.mailbox.mailbox_id, [uid for _, uid in moved.pairs])
     session.expunged = bool(moved.pairs)  # RFC 6851 §4.4
     if moved.pairs:
         # RFC 6851 §4.3: COPYUID comes untagged, before the EXPUNGE responses.

@@ -37,10 +37,10 @@ made AS (
     INSERT INTO queue_messages SELECT (jsonb_populate_record(one.m, jsonb_build_object('queue_id', gen_random_uuid(),
         'queued_at', least(hour + interval '1 hour' * random(), now() - interval '9 minutes')))).*
     FROM (SELECT m FROM queue_messages m LIMIT 1) AS one, hours, generate_series(1, ({_DAY} * (3 + 2 * random()))::int)
-    RETURNING queue_id, queued_at
+    RETURNING queue_id, queued_at, tenant_id
 )
-INSERT INTO queue_recipients (queue_id, number, address, domain, notify, state, due_at, settled_at, status, reply)
-SELECT queue_id, 0, 'someone@orchard.example', 'orchard.example', '{{}}',
+INSERT INTO queue_recipients (queue_id, number, address, domain, tenant_id, notify, state, due_at, settled_at, status, reply)
+SELECT queue_id, 0, 'someone@orchard.example', 'orchard.example', tenant_id, '{{}}',
        CASE WHEN random() < 0.985 THEN 'delivered' ELSE 'failed' END, queued_at, queued_at + interval '2 seconds', '2.0.0', 'ok'
 FROM made
 """

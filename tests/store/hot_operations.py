@@ -108,7 +108,7 @@ async def store(replica: Replica, n: int) -> None:
 
 
 async def claim(replica: Replica, _n: int) -> None:
-    leases = await replica.queue.claim("worker", 10, timedelta(minutes=1), avoid_domains=["d3"])
+    leases = await replica.queue.claim("worker", 10, timedelta(minutes=1), rooms={"d3": 0})
     assert len(leases) == 10
     until = datetime.now(UTC) + timedelta(hours=1)
     for lease in leases[:3]:

@@ -85,6 +85,7 @@ BREAKS: dict[str, tuple[str, ...]] = {
         "trace_id, prefix, header_size, size, envelope, bodystructure, message_id, subject, sender, preview FROM emails",
     ),
     "every queued message has a recipient": ("DELETE FROM queue_recipients",),
+    "a queued recipient is of the tenant of its message": ("UPDATE queue_recipients SET tenant_id = tenant_id + 1",),
     "no lease is orphaned": (
         "UPDATE queue_recipients SET state = 'leased', leased_by = 'x', due_at = now() - interval '2 days', settled_at = NULL",
     ),

@@ -45,8 +45,9 @@ FILL = (
              GROUP BY account_id, mailbox_id) AS c WHERE m.account_id = c.account_id AND m.mailbox_id = c.mailbox_id""",
     """INSERT INTO queue_messages (queue_id, tenant_id, trace_id, sender, blob_id, prefix, header_size, size, expires_at)
        SELECT email_id, tenant_id, 'x', '', blob_id, '', 4, 10, now() + '1 day' FROM plan""",
-    """INSERT INTO queue_recipients (queue_id, number, address, domain, notify, due_at)
-       SELECT email_id, 0, 'a@d' || n % 50, 'd' || n % 50, '{{}}', now() + make_interval(secs => n - {MANY} / 2) FROM plan""",
+    """INSERT INTO queue_recipients (queue_id, number, address, domain, notify, due_at, tenant_id)
+       SELECT email_id, 0, 'a@d' || n % 50, 'd' || n % 50, '{{}}', now() + make_interval(secs => n - {MANY} / 2), tenant_id
+       FROM plan""",
     "DROP TABLE plan",
 )  # fmt: skip
 CROWD_OF_ACCOUNTS = (

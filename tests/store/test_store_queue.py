@@ -153,7 +153,7 @@ async def test_workers_that_die_and_workers_that_live(
 async def test_domains_that_are_to_be_avoided(queue: Queue, ingest: Ingest, alice: Account) -> None:
     for number in range(5):
         await queued(ingest, alice, "a@busy.test", f"a@free{number}.test")
-    leases = await queue.claim("worker", 10, MINUTE, avoid_domains=["busy.test"])
+    leases = await queue.claim("worker", 10, MINUTE, rooms={"busy.test": 0})
     assert sorted(lease.domain for lease in leases) == [f"free{number}.test" for number in range(5)]
 
 

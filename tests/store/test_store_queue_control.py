@@ -132,7 +132,7 @@ async def test_what_a_worker_has_waits_for_the_worker_to_leave(
     """It gives its lease back, or dies and lets it run out."""
     await queued(ingest, alice, "a@left.test", "a@died.test")
     for name, length in (("left", MINUTE), ("died", GONE)):
-        (lease,) = await queue.claim(name, 10, length, avoid_domains=["left.test" if name == "died" else "died.test"])
+        (lease,) = await queue.claim(name, 10, length, rooms={"left.test" if name == "died" else "died.test": 0})
         assert lease.domain == f"{name}.test"
         assert (await control.act(action, QueueFilter(domain=lease.domain), MANY)).under_way == 1
         if name == "left":

@@ -41,7 +41,12 @@ async def delivery(settings: DeliverySettings, runtime: Runtime) -> AsyncIterato
         service_database(settings, runtime) as database,
         service_bus(settings, runtime) as bus,
     ):
-        queue = Queue(database, bus.publish, suppressed_for=timedelta(days=settings.delivery_suppress_days))
+        queue = Queue(
+            database,
+            bus.publish,
+            suppressed_for=timedelta(days=settings.delivery_suppress_days),
+            less_urgent_by=timedelta(seconds=settings.delivery_less_urgent_seconds),
+        )
         signer = Signer(database, metrics)
         questions = _questions(settings)
         verified = verified_tls(str(settings.delivery_tls_authorities) if settings.delivery_tls_authorities else None)

@@ -22,15 +22,17 @@ class Pace:
 
     def __init__(self, policy: PacePolicy) -> None:
         self._policy = policy
+        self.first = min(policy.first, policy.most)
+        """The window of a domain of which nothing is known."""
         self._windows: OrderedDict[str, float] = OrderedDict()
 
     def window(self, domain: str) -> int:
         """How many attempts may be under way; 1 at least."""
-        return int(self._windows.get(domain, min(self._policy.first, self._policy.most)))
+        return int(self._windows.get(domain, self.first))
 
     def went_well(self, domain: str) -> None:
         """It was reached, and had no complaint: about one more for each round of successes."""
-        window = self._windows.get(domain, float(min(self._policy.first, self._policy.most)))
+        window = self._windows.get(domain, float(self.first))
         self._keep(domain, min(float(self._policy.most), window + 1 / window))
 
     def complained(self, domain: str) -> None:

@@ -95,6 +95,13 @@ class DeliverySettings(ServiceSettings):
     delivery_per_domain_first: int = Field(
         default=2, ge=1, le=10_000, description="Attempts to a domain of which nothing is known yet"
     )
+    delivery_less_urgent_seconds: float = Field(
+        default=600,
+        ge=0,
+        le=86_400,
+        description="Of what a tenant has for one domain, reports and replies of machines count as so much younger than what "
+        "people write, and bulk mail as twice as much: for so long at most do they let later messages go before them",
+    )
     delivery_lease_seconds: float = _seconds(120, "How long a claimed message is this replica's; renewed while it works on it")
     delivery_poll_seconds: float = _seconds(30, "Longest time between two looks at the queue, should no event come")
     delivery_attempt_seconds: float = _seconds(1800, "Longest time that one attempt may take, whatever the other host does")

@@ -110,9 +110,11 @@ class Worker:
 
     async def _claim(self, room: int) -> bool:
         """Whether anything was claimed and started."""
-        full = [domain for domain in self._flights.domains if self._is_full(domain)]
+        rooms = {domain: max(0, self._pace.window(domain) - under_way) for domain, under_way in self._flights.domains.items()}
         async with self._claiming:
-            leases = await self._queue.claim(self._name, room, timedelta(seconds=self._bounds.lease), avoid_domains=full)
+            leases = await self._queue.claim(
+                self._name, room, timedelta(seconds=self._bounds.lease), rooms=rooms, elsewhere=self._pace.first
+            )
             started = False
             for leased in leases:
                 if self._stopping or self._is_full(leased.domain):

@@ -21,6 +21,7 @@ from mailstead.model.address import Address
 from mailstead.model.failure import Failure, Refused
 from mailstead.model.flags import SystemFlag
 from mailstead.model.ids import new_id
+from mailstead.model.urgency import Urgency
 from mailstead.store.delivery import AlreadyMarked, Delivery, NoSuchMailboxes, Outgoing, Receipt, Stored
 from mailstead.store.engine import Connection
 from mailstead.store.marks import set_marks
@@ -29,6 +30,7 @@ from mailstead.store.schema import CHUNK_SIZE
 from mailstead.store.tenant_keys import TenantKeys
 from mailstead.store.usage import usages
 from mailstead.wire.tls_required import is_tls_optional
+from mailstead.wire.urgency import urgency_of
 
 MAX_TEXT = 1000  # characters of a stored subject, sender or Message-ID
 MAX_IDENTIFIER = 1000  # octets of a stored Message-ID; an index row holds at most 2,704
@@ -123,10 +125,10 @@ WITH queued AS (
     SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::bool[], $8::text[],
                          $9::bool[], $10::uuid[], $11::bytea[], $12::int[], $13::bigint[], $14::timestamptz[], $15::bool[])
 )
-INSERT INTO queue_recipients (queue_id, number, address, domain, notify, original, due_at)
-SELECT queue_id, number, address, domain, string_to_array(notify, ' '), original, due_at
-FROM unnest($16::uuid[], $17::int[], $18::text[], $19::text[], $20::text[], $21::text[], $22::timestamptz[])
-    AS r(queue_id, number, address, domain, notify, original, due_at)
+INSERT INTO queue_recipients (queue_id, number, address, domain, notify, original, due_at, tenant_id, urgency)
+SELECT queue_id, number, address, domain, string_to_array(notify, ' '), original, due_at, tenant_id, urgency
+FROM unnest($16::uuid[], $17::int[], $18::text[], $19::text[], $20::text[], $21::text[], $22::timestamptz[], $23::bigint[],
+            $24::smallint[]) AS r(queue_id, number, address, domain, notify, original, due_at, tenant_id, urgency)
 """
 
 
@@ -390,13 +392,14 @@ async def _queue(
                 len(delivery.content.header), delivery.size + len(outgoing.prefix), now + outgoing.expires_after,
                 is_tls_optional(delivery.content.header),
             ))  # fmt: skip
-            recipients += _recipient_rows(queue_id, outgoing, outgoing.not_before or now)
+            urgency = urgency_of(delivery.content.header, outgoing.sender)
+            recipients += _recipient_rows(queue_id, outgoing, outgoing.not_before or now, urgency)
     if messages:
-        await connection.execute(_QUEUE, *_columns(messages), *_columns(recipients, 7))
+        await connection.execute(_QUEUE, *_columns(messages), *_columns(recipients, 9))
     return made
 
 
-def _recipient_rows(queue_id: UUID, outgoing: Outgoing, due_at: datetime) -> list[tuple[object, ...]]:
+def _recipient_rows(queue_id: UUID, outgoing: Outgoing, due_at: datetime, urgency: Urgency) -> list[tuple[object, ...]]:
     return [
         (
             queue_id,
@@ -406,6 +409,8 @@ def _recipient_rows(queue_id: UUID, outgoing: Outgoing, due_at: datetime) -> lis
             " ".join(sorted(notify.value for notify in recipient.notify)),
             recipient.original,
             due_at,
+            outgoing.tenant_id,
+            urgency,
         )
         for number, recipient in enumerate(outgoing.recipients)
     ]

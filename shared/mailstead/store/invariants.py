@@ -88,6 +88,9 @@ CHECKS: dict[str, str] = {
                           AND s.account_id = r.account_id)""",
     "every queued message has a recipient": """
         SELECT queue_id FROM queue_messages q WHERE NOT EXISTS (SELECT FROM queue_recipients r WHERE r.queue_id = q.queue_id)""",
+    "a queued recipient is of the tenant of its message": """
+        SELECT queue_id, number FROM queue_recipients r JOIN queue_messages m USING (queue_id)
+        WHERE r.tenant_id <> m.tenant_id""",
     "no lease is orphaned": """
         SELECT queue_id, number FROM queue_recipients WHERE state = 'leased' AND due_at < now() - interval '1 day'""",
     "what a pause holds has its pause": """

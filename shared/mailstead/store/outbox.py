@@ -24,12 +24,18 @@ WITH next AS (
     INSERT INTO outside_events (event_id, tenant_id, type, data, at)
     SELECT event_id, tenant_id, type, data, at FROM taken ORDER BY at, event_id
     RETURNING position, event_id
+), meant AS (
+    SELECT w.webhook_id, w.enabled, w.event_types, e.event_id, e.type FROM taken e JOIN webhooks w USING (tenant_id)
+    WHERE e.webhook_id IS NULL
+    UNION ALL
+    SELECT w.webhook_id, w.enabled, w.event_types, e.event_id, e.type FROM taken e JOIN webhooks w ON w.tenant_id IS NULL
+    WHERE e.webhook_id IS NULL
 ), sent AS (
     INSERT INTO webhook_deliveries (webhook_id, position)
-    SELECT w.webhook_id, t.position FROM told t JOIN taken e USING (event_id)
-    JOIN webhooks w ON CASE WHEN e.webhook_id IS NOT NULL THEN w.webhook_id = e.webhook_id
-        ELSE w.enabled AND (w.tenant_id IS NULL OR w.tenant_id = e.tenant_id)
-             AND (w.event_types = '{}' OR e.type = ANY(w.event_types)) END
+    SELECT m.webhook_id, t.position FROM told t JOIN meant m USING (event_id)
+    WHERE m.enabled AND (m.event_types = '{}' OR m.type = ANY(m.event_types))
+    UNION ALL
+    SELECT w.webhook_id, t.position FROM told t JOIN taken e USING (event_id) JOIN webhooks w ON w.webhook_id = e.webhook_id
 )
 SELECT count(*) AS taken FROM taken
 """

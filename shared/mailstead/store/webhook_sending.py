@@ -21,11 +21,14 @@ MAX_ERROR = 500  # characters
 MAX_COUNTED = 100_000
 PURGED_AT_ONCE = 1000
 
-# Each webhook has its share, whatever waits for others; which come first is left to chance.
+# Each webhook has its share, whatever waits for others; which come first is left to chance. Where nothing is due, as mostly, that
+# is all that is looked at.
 _CLAIM = """
 WITH ready AS (
     SELECT w.webhook_id, w.url, d.position
-    FROM (SELECT webhook_id, url FROM webhooks WHERE enabled AND webhook_id <> ALL($4::bigint[]) ORDER BY random()) w
+    FROM (SELECT webhook_id, url FROM webhooks WHERE enabled AND webhook_id <> ALL($4::bigint[])
+          AND (SELECT EXISTS (SELECT FROM webhook_deliveries WHERE state = 'pending' AND due_at <= now()))
+          ORDER BY random()) w
     CROSS JOIN LATERAL (
         SELECT position FROM webhook_deliveries d
         WHERE d.webhook_id = w.webhook_id AND d.state = 'pending' AND d.due_at <= now()

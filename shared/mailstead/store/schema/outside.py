@@ -100,6 +100,7 @@ webhook_deliveries = Table(
     moment("settled_at", nullable=True),
     CheckConstraint("state in ('pending', 'delivered', 'failed')", name="state"),
     CheckConstraint("(state = 'pending') = (settled_at is null)", name="settled_at"),
+    Index("webhook_deliveries_due_at_idx", "due_at", postgresql_where=text("state = 'pending'")),
     Index("webhook_deliveries_due_idx", "webhook_id", "due_at", postgresql_where=text("state = 'pending'")),
     Index("webhook_deliveries_position_idx", "position"),
 )

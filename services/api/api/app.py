@@ -20,7 +20,7 @@ from api.metrics import ApiMetrics, CanaryMetrics
 from api.middleware import Outermost
 from api.overviews import Overviews
 from api.rate_limit import RateLimit
-from api.routers import ROUTERS, account_imports, message_changes
+from api.routers import ROUTERS, account_imports, mail_files, message_changes
 from api.server import serve_http
 from api.settings import ApiSettings
 from api.sign_in_cookie import SignInCookie
@@ -150,6 +150,7 @@ def backend_over(
         messages=Messages(db, bus.publish, "api"),
         ingest=ingest,
         uploads=asyncio.Semaphore(settings.api_max_uploads),
+        max_message=settings.api_max_message,
         message_view=MessageView(db),
         search=Search(db),
         search_effort=Effort(settings.api_search_read),
@@ -194,7 +195,11 @@ async def api(settings: ApiSettings, runtime: Runtime) -> AsyncIterator[None]:
         backend = backend_over(db, bus, passwords, authenticator, resolver, ingest, settings, canary)
         app = create_app(backend)
         await stack.enter_async_context(runtime.running(backend.event_feed.follow(), "follow events"))
-        bodies = ((account_imports.PATH, settings.api_max_import), (message_changes.UPLOADS, settings.api_max_message))
+        bodies = (
+            (account_imports.PATH, settings.api_max_import),
+            (message_changes.UPLOADS, settings.api_max_message),
+            (mail_files.IMPORTS, settings.api_max_mail_import),
+        )
         guarded = Outermost(app, ApiMetrics.register(runtime.registry), settings.api_max_body, bodies)
         await stack.enter_async_context(serve_http(guarded, settings, runtime))
         stack.callback(backend.event_feed.close)

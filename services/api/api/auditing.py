@@ -21,7 +21,16 @@ from mailstead.store.reach import Reach
 READS = frozenset({"GET", "HEAD"})
 # What reads private things.
 MAIL = frozenset(
-    {"list_mailboxes", "get_mailbox", "list_messages", "get_message", "get_message_content", "list_deleted_messages"}
+    {
+        "list_mailboxes",
+        "get_mailbox",
+        "list_messages",
+        "get_message",
+        "get_message_content",
+        "list_deleted_messages",
+        "export_account",
+        "export_mailbox",
+    }
 )
 SECRETS = frozenset({"password", "key", "token", "secret", "uri"})  # fields that are never logged
 LONG = frozenset({"rows"})  # fields that are too much

@@ -98,6 +98,7 @@ class Backend:
     messages: Messages
     ingest: Ingest
     uploads: asyncio.Semaphore  # messages that are in memory at once
+    max_message: int
     message_view: MessageView
     search: Search
     search_effort: Effort

@@ -15,7 +15,12 @@ class ApiSettings(ServiceSettings, LoginSettings, DnsSettings, SieveSettings, We
     api_max_body: int = Field(default=1024 * 1024, ge=1024, description="Octets of a request body at most")
     api_max_import: int = Field(default=32 * 1024 * 1024, ge=1024, description="Octets of an import of accounts at most")
     api_max_import_rows: int = Field(default=50_000, ge=1, description="Rows of an import of accounts at most")
-    api_max_message: int = Field(default=50 * 1024 * 1024, ge=1024, description="Octets of a message that is uploaded at most")
+    api_max_message: int = Field(
+        default=50 * 1024 * 1024, ge=1024, description="Octets of a message that is uploaded or imported at most"
+    )
+    api_max_mail_import: int = Field(
+        default=64 * 1024**3, ge=1024, description="Octets of an import of mail at most; no more than a part of it is in memory"
+    )
     api_max_uploads: int = Field(default=4, ge=1, le=1000, description="Uploaded messages that are in memory at once; more wait")
     api_search_read: int = Field(
         default=256 * 1024 * 1024, ge=0, description="Octets of mail that one search reads at most where no index answers"

@@ -26,6 +26,17 @@ _SOME = f"""
 SELECT {_COLUMNS} FROM messages m JOIN emails e USING (account_id, email_id)
 WHERE m.account_id = $1 AND m.mailbox_id = $2 AND m.uid = ANY($3::bigint[]) ORDER BY m.uid DESC
 """  # noqa: S608 - constants only
+_FOLLOWING = f"""
+SELECT {_COLUMNS} FROM messages m JOIN emails e USING (account_id, email_id)
+WHERE m.account_id = $1 AND m.mailbox_id = $2 AND m.uid > $3 ORDER BY m.uid LIMIT $4
+"""  # noqa: S608 - constants only
+_PRESENT = """
+SELECT DISTINCT w.mailbox_id, w.message_id, w.size
+FROM unnest($2::bigint[], $3::text[], $4::bigint[]) AS w(mailbox_id, message_id, size)
+JOIN emails e ON e.account_id = $1 AND e.message_id = w.message_id
+JOIN messages m ON m.account_id = $1 AND m.email_id = e.email_id AND m.mailbox_id = w.mailbox_id AND m.size = w.size
+WHERE w.message_id <> ''
+"""
 
 _IS_THERE = "SELECT FROM mailboxes WHERE account_id = $1 AND mailbox_id = $2"
 
@@ -69,6 +80,17 @@ class MessageView:
     async def some(self, account_id: int, mailbox_id: int, uids: Sequence[int]) -> list[MessageRow]:
         """Those of these that are there, highest first."""
         return [_row(*row) for row in await self._database.fetch("look at messages", _SOME, account_id, mailbox_id, uids)]
+
+    async def following(self, account_id: int, mailbox_id: int, after: int, limit: int) -> list[MessageRow]:
+        """Those above the UID `after`, lowest first."""
+        return [
+            _row(*row) for row in await self._database.fetch("next messages", _FOLLOWING, account_id, mailbox_id, after, limit)
+        ]
+
+    async def present(self, account_id: int, wanted: Sequence[tuple[int, str, int]]) -> set[tuple[int, str, int]]:
+        """Those of these (mailbox, Message-ID, octets) of which there is a message; what has no Message-ID never is."""
+        columns = [[row[n] for row in wanted] for n in range(3)]
+        return {(*row,) for row in await self._database.fetch("present messages", _PRESENT, account_id, *columns)}
 
     async def one(self, account_id: int, mailbox_id: int, uid: int) -> MessageRow:
         """Raises Refused(NO_SUCH_MESSAGE)."""

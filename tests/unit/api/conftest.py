@@ -13,7 +13,7 @@ from api.app import api, backend_over, create_app
 from api.deps import Backend
 from api.metrics import ApiMetrics, CanaryMetrics
 from api.middleware import Outermost
-from api.routers import account_imports, message_changes
+from api.routers import account_imports, mail_files, message_changes
 from api.scopes import Scope
 from api.settings import ApiSettings
 from kit.ports import free_port
@@ -31,7 +31,7 @@ from unit.api.serving import Start
 
 Client = httpx.AsyncClient
 MAX_BODY = 10_000
-LARGER = [(account_imports.PATH, 100_000), (message_changes.UPLOADS, 100_000)]
+LARGER = [(account_imports.PATH, 100_000), (message_changes.UPLOADS, 1_000_000), (mail_files.IMPORTS, 10_000_000)]
 
 
 @pytest.fixture
@@ -62,12 +62,7 @@ async def backend(database_urls: DatabaseUrls) -> AsyncIterator[Backend]:
 @pytest.fixture
 async def anonymous(backend: Backend) -> AsyncIterator[Client]:
     """A client without a key."""
-    app = Outermost(
-        create_app(backend),
-        ApiMetrics.register(CollectorRegistry()),
-        MAX_BODY,
-        [(account_imports.PATH, 100_000), (message_changes.UPLOADS, 100_000)],
-    )
+    app = Outermost(create_app(backend), ApiMetrics.register(CollectorRegistry()), MAX_BODY, LARGER)
     async with Client(transport=httpx.ASGITransport(app, raise_app_exceptions=False), base_url="http://api.test") as client:
         yield client
 

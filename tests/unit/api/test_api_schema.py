@@ -26,12 +26,16 @@ BOUNDED = settings(
     suppress_health_check=list(HealthCheck),
 )
 # Bodies that cannot be wrong as a whole: of rows each is judged by itself, and any octets are a message.
-NO_JSON = {"/v1/account-imports", "/v1/accounts/{account_id}/mailboxes/{mailbox_id}/messages"}
+NO_JSON = {
+    "/v1/account-imports",
+    "/v1/accounts/{account_id}/mailboxes/{mailbox_id}/messages",
+    "/v1/accounts/{account_id}/mail-imports",
+}
 # What a schema cannot say, as that a password is easily guessed, is a 422 all the same.
 EXCLUDED = [schemathesis.checks.positive_data_acceptance]
 
 
-@schemathesis.serializer("message/rfc822")
+@schemathesis.serializer("message/rfc822", "application/x-tar", "application/mbox")
 def octets(_context: Any, value: Any) -> bytes:
     """Any value at all is a message."""
     return getattr(value, "data", str(value).encode(errors="replace"))

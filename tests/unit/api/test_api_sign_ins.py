@@ -32,6 +32,8 @@ OWNED = {
     "mailboxes",
     "deleted-messages",
     "restorations",
+    "export",
+    "mail-imports",
 }
 
 

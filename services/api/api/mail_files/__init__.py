@@ -1,0 +1,1 @@
+"""Mail as files that other programs read: Maildir trees in tar archives, and mbox."""

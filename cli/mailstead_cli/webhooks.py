@@ -1,5 +1,6 @@
 """`mailstead webhooks`: where events are sent to."""
 
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -124,6 +125,21 @@ def deliveries(
         print_json(list(items))
     else:
         print_table(DELIVERIES, items)
+
+
+@app.command()
+def recover(
+    webhook_id: WebhookId,
+    token: Token,
+    since: Annotated[datetime, typer.Option(help="What came true since then (in UTC)", show_default=False)],
+    url: Url = DEFAULT_URL,
+) -> None:
+    """Send it again what was given up, as after it was away for long."""
+    api, body = Api(url, token), {"since": since.replace(tzinfo=UTC).isoformat()}
+    total = 0
+    while count := api.post(f"/v1/webhooks/{webhook_id}/deliveries/recovery", body)["event_count"]:
+        total += count
+    typer.echo(f"{total} events are sent again")
 
 
 @app.command()

@@ -91,11 +91,11 @@ class Receivers:
             return response.status_code, float(pause) if pause.isdecimal() and len(pause) < MAX_DIGITS else None
 
     async def _addresses(self, host: str, port: int) -> list[str]:
-        """Those that may be connected to, at least one. Raises Unreachable."""
+        """At least one that may be connected to. Raises Unreachable, which tells no stranger what names there are inside."""
         try:
             found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
         except socket.gaierror as error:
-            raise Unreachable(f"{host} has no address: {error.strerror or error}") from error
+            raise Unreachable(f"{host} has no {'' if self._private else 'public '}address") from error
         addresses = list(dict.fromkeys(str(entry[4][0]).partition("%")[0] for entry in found))
         allowed = addresses if self._private else [address for address in addresses if forbidden(address) is None]
         if not allowed:

@@ -37,6 +37,15 @@ SET state = 'pending', settled_at = NULL, tries = 0, begun_at = now(),
 FROM outside_events e WHERE e.position = d.position AND d.webhook_id = $1 AND e.event_id = $2
 """
 
+_RECOVER = """
+WITH given_up AS (
+    SELECT d.webhook_id, d.position FROM webhook_deliveries d JOIN outside_events e USING (position)
+    WHERE d.webhook_id = $1 AND d.state = 'failed' AND e.at >= $2 ORDER BY d.position LIMIT $3 FOR UPDATE OF d SKIP LOCKED
+)
+UPDATE webhook_deliveries d SET state = 'pending', settled_at = NULL, tries = 0, begun_at = now(), due_at = now()
+FROM given_up g WHERE d.webhook_id = g.webhook_id AND d.position = g.position
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class DeliveryRow:
@@ -88,6 +97,10 @@ class WebhookDeliveries:
         """Send it once more, whatever became of it, and try for as long as at first. Raises Refused(NO_SUCH_ENTRY)."""
         if not await self._database.execute("send again", _AGAIN, webhook_id, event_id):
             raise _missing(event_id)
+
+    async def recover(self, webhook_id: int, since: datetime, limit: int) -> int:
+        """Send again what came true since then and was given up, oldest first, `limit` at most; how many events."""
+        return await self._database.execute("send again", _RECOVER, webhook_id, since, limit)
 
 
 def _one(event_id: UUID, row: asyncpg.Record | None) -> DeliveryRow:

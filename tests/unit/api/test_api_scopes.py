@@ -106,6 +106,7 @@ ROUTES: dict[tuple[str, str], Scope | None] = {
     ("POST", "/v1/webhooks/{webhook_id}/test"): Scope.WEBHOOKS_WRITE,
     ("GET", "/v1/webhooks/{webhook_id}/deliveries"): Scope.WEBHOOKS_READ,
     ("GET", "/v1/webhooks/{webhook_id}/deliveries/{event_id}"): Scope.WEBHOOKS_READ,
+    ("POST", "/v1/webhooks/{webhook_id}/deliveries/recovery"): Scope.WEBHOOKS_WRITE,
     ("POST", "/v1/webhooks/{webhook_id}/deliveries/{event_id}/redelivery"): Scope.WEBHOOKS_WRITE,
     ("GET", "/v1/overview"): Scope.SERVER_READ,
     ("GET", "/v1/accounts/{account_id}/mailboxes"): Scope.MESSAGES_READ,

@@ -119,6 +119,10 @@ async def test_the_log_of_deliveries(client: Client, jobs_db: Database) -> None:
     again = await client.post(f"{one}/redelivery")
     assert (again.status_code, again.json()["state"]) == (202, "pending")
     assert len(await sending.claim(9, 9, timedelta(minutes=1))) == 2
+    for since, count in ((now + timedelta(days=1), 0), (now - timedelta(days=1), 1)):
+        recovered = await client.post(f"{path}/deliveries/recovery", json={"since": since.isoformat()})
+        assert (recovered.status_code, recovered.json()) == (202, {"event_count": count})
+    assert_problem(await client.post("/v1/webhooks/4711/deliveries/recovery", json={"since": now.isoformat()}), 404, "webhook_id")
     missing = f"{path}/deliveries/0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b"
     assert_problem(await client.get(missing), 404, "event_id")
     assert_problem(await client.post(f"{missing}/redelivery"), 404, "event_id")

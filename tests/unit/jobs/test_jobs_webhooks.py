@@ -270,7 +270,7 @@ async def test_a_slow_receiver_holds_up_nobody_else(
         ("https://[::ffff:10.0.0.1]/", "::ffff:10.0.0.1 has no public address"),
         ("https://169.254.169.254/latest/meta-data", "169.254.169.254 has no public address"),
         ("http://192.0.2.1/", "only https is allowed"),
-        ("https://host.invalid/", "host.invalid has no address"),
+        ("https://host.invalid/", "host.invalid has no public address"),
     ],
 )
 async def test_no_url_leads_into_our_network(url: str, why: str) -> None:

@@ -14,7 +14,7 @@ from api.openapi import problems
 from api.routers.webhooks import NOT_THERE, WebhookId
 from api.routes import Route
 from api.schemas.common import Page
-from api.schemas.webhooks import AttemptOut, DeliveryDetailOut, DeliveryOut
+from api.schemas.webhooks import AttemptOut, DeliveryDetailOut, DeliveryOut, RecoveryIn, RecoveryOut
 from api.scopes import Scope
 from api.sparse import sparse
 from mailstead.model.failure import Failure
@@ -23,6 +23,7 @@ from mailstead.store.webhook_deliveries import DeliveryRow, State
 router = APIRouter(route_class=Route, prefix="/v1/webhooks/{webhook_id}/deliveries", tags=["events"])
 
 EventId = Annotated[UUID, Path()]
+MAX_RECOVERED = 10_000  # events of one request
 _NOT_FOR_IT = {Failure.NO_SUCH_ENTRY: "No such event was for this webhook."}
 
 
@@ -74,6 +75,19 @@ async def redeliver_webhook_event(webhook_id: WebhookId, event_id: EventId, back
         await backend.webhook_deliveries.again(webhook_id, event_id)
         row, _ = await backend.webhook_deliveries.get(webhook_id, event_id)
     return _delivery(row)
+
+
+@router.post(
+    "/recovery",
+    status_code=HTTPStatus.ACCEPTED,
+    dependencies=[requires(Scope.WEBHOOKS_WRITE), idempotent()],
+    responses=problems(Failure.NO_SUCH_ENTRY, Failure.CONFLICT, with_input=True),
+)
+async def recover_webhook_events(webhook_id: WebhookId, asked: RecoveryIn, backend: UseBackend) -> RecoveryOut:
+    """Send again what was given up, as after a receiver was away for long; 10,000 events at most."""
+    with blame("webhook_id", NOT_THERE, where="path"):
+        await backend.webhooks.get(webhook_id)
+    return RecoveryOut(event_count=await backend.webhook_deliveries.recover(webhook_id, asked.since, MAX_RECOVERED))
 
 
 def _delivery(row: DeliveryRow) -> DeliveryOut:

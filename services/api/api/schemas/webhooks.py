@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BaseModel, Field, StringConstraints
 from pydantic_core import Url
 from pydantic_core import ValidationError as UrlError
 
-from api.schemas.common import Id, Input, Patch
+from api.schemas.common import Id, Input, Moment, Patch
 from mailstead.events.outside import EventType
 
 MAX_URL = 1000  # characters
@@ -105,6 +105,18 @@ class DeliveryOut(BaseModel):
     settled_at: datetime | None
     status: int | None
     error: str | None
+
+
+class RecoveryIn(Input):
+    """What is to be sent again."""
+
+    since: Moment = Field(description="Events that came true since then and were given up")
+
+
+class RecoveryOut(BaseModel):
+    """What is sent again."""
+
+    event_count: int = Field(description="Where it is 10,000 there may be more: ask again")
 
 
 class AttemptOut(BaseModel):

@@ -24,6 +24,7 @@ COLUMNS = {
     "Quota": "quota_bytes",
     "Since": "created_at",
 }
+DELETED = {"Id": "id", "Address": "address", "Messages": "message_count", "Deleted": "deleted_at", "Erased at": "erase_at"}
 
 Address = Annotated[str, typer.Argument(help="The address, as alice@example.com", show_default=False)]
 Quota = Annotated[str, typer.Option("--quota", help="Octets it may hold, as 5G; 0 for no limit")]
@@ -34,15 +35,17 @@ FromStdin = Annotated[bool, typer.Option("--password-stdin", help="Read the pass
 def list_accounts(
     token: Token,
     domain: Annotated[str | None, typer.Option(help="Only accounts of this domain")] = None,
+    deleted: Annotated[bool, typer.Option("--deleted", help="Those that are deleted and can be restored, instead")] = False,
     url: Url = DEFAULT_URL,
     as_json: AsJson = False,
 ) -> None:
     """All accounts, in the order of their creation."""
-    items = Api(url, token).every("/v1/accounts", **({"domain": domain} if domain else {}))
+    asked = {"domain": domain} if domain else {}
+    items = Api(url, token).every("/v1/accounts", **asked, **({"deleted": "true"} if deleted else {}))
     if as_json:
         print_json(list(items))
     else:
-        print_table(COLUMNS, items)
+        print_table(DELETED if deleted else COLUMNS, items)
 
 
 @app.command()
@@ -73,15 +76,30 @@ def create(
 
 @app.command()
 def delete(
-    address: Address, token: Token, url: Url = DEFAULT_URL, yes: Annotated[bool, typer.Option("--yes", help="Do not ask")] = False
+    address: Address,
+    token: Token,
+    erase: Annotated[bool, typer.Option("--erase", help="At once and for good, deleted before or not")] = False,
+    url: Url = DEFAULT_URL,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask")] = False,
 ) -> None:
-    """Remove an account and all its mail, for good."""
+    """Close an account. It can be restored for some days, then it is erased with all its mail."""
     api = Api(url, token)
-    found = _found(api, address)
+    found = found_account(api, address, or_deleted=erase)
+    path = f"/v1/accounts/{found['id']}"
     if not yes:
-        typer.confirm(f"Delete {found['address']} and its {found['message_count']} messages for good?", abort=True)
-    api.delete(f"/v1/accounts/{found['id']}")
-    typer.echo(f"{found['address']} is deleted")
+        what = f"Erase {found['address']} and its {found['message_count']} messages for good?"
+        typer.confirm(what if erase else f"Delete {found['address']}?", abort=True)
+    api.delete(f"{path}?erase=true" if erase else path)
+    typer.echo(f"{found['address']} is {'erased' if erase else 'deleted'}")
+
+
+@app.command()
+def restore(address: Address, token: Token, url: Url = DEFAULT_URL) -> None:
+    """Give an account back that was deleted, with all it had."""
+    api = Api(url, token)
+    found = found_account(api, address, or_deleted=True)
+    api.post(f"/v1/accounts/{found['id']}/restore")
+    typer.echo(f"{found['address']} is restored")
 
 
 @app.command("import")
@@ -126,7 +144,7 @@ def sessions(
 ) -> None:
     """Who is logged in to an account now."""
     api = Api(url, token)
-    path = f"/v1/accounts/{_found(api, address)['id']}/sessions"
+    path = f"/v1/accounts/{found_account(api, address)['id']}/sessions"
     if end:
         api.delete(path)
         typer.echo("all sessions end")
@@ -138,10 +156,13 @@ def sessions(
         print_table(SESSIONS, items)
 
 
-def _found(api: Api, address: str) -> Json:
+def found_account(api: Api, address: str, *, or_deleted: bool = False) -> Json:
     """Raises ApiFailure where there is no such account."""
     wanted = address.lower()
-    items = api.every("/v1/accounts", domain=wanted.rpartition("@")[2], address=wanted)
+    asked = [{}, {"deleted": "true"}] if or_deleted else [{}]
+    items = (
+        item for more in asked for item in api.every("/v1/accounts", domain=wanted.rpartition("@")[2], address=wanted, **more)
+    )
     found = next((item for item in items if item["address"] == wanted), None)
     if found is None:
         raise ApiFailure(f"there is no account {address}")

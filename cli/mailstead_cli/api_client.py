@@ -44,7 +44,7 @@ class Api:
     def get(self, path: str) -> Json:
         return self._ask("GET", path)
 
-    def post(self, path: str, body: Json) -> Json:
+    def post(self, path: str, body: Json | None = None) -> Json:
         return self._ask("POST", path, body)
 
     def send(self, path: str, octets: bytes, media_type: str) -> Json:

@@ -66,6 +66,18 @@ async def test_the_life_of_an_account(visitors: Visitors) -> None:
     await page.get_by_label("Search accounts").fill("rosa")
     await expect(page.get_by_text("No account fits")).to_be_visible()
 
+    await page.get_by_role("search").get_by_label("State").select_option("Deleted")
+    await page.get_by_role("link", name="rosa@brightwater.example").click()
+    await expect(page.locator(".page-head .badge")).to_have_text("Deleted")
+    await page.get_by_role("button", name="Restore").click()
+    await expect(page.get_by_text("rosa@brightwater.example is restored.")).to_be_visible()
+    await expect(page.locator(".page-head .badge")).to_have_text("Active")
+    await page.get_by_role("button", name="Delete account …").click()
+    await page.get_by_label("Type the name to confirm").fill("rosa@brightwater.example")
+    await page.get_by_role("dialog").get_by_role("button", name="Delete account").click()
+    await page.get_by_role("button", name="Undo").click()
+    await expect(page.get_by_role("row").filter(has_text="rosa@brightwater.example")).to_contain_text("Active")
+
 
 async def test_a_domain_and_its_records(visitors: Visitors) -> None:
     visitors.site.zone.publish("juniper.example. 60 IN MX 10 mail.fernhill.example.")

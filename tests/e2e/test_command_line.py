@@ -38,6 +38,13 @@ def logs_in(stack: Stack, user: str, password: str) -> bool:
             return False
 
 
+def refused_or_taken(stack: Stack, recipient: str) -> int:
+    with smtplib.SMTP(HOST, stack.ports.smtp) as smtp:
+        smtp.ehlo("client.test")
+        smtp.mail("x@elsewhere.example")
+        return smtp.rcpt(recipient)[0]
+
+
 def test_the_life_of_an_account(stack: Stack) -> None:
     mailstead(stack, "domains", "create", "cli.test")
     made = json.loads(
@@ -49,8 +56,24 @@ def test_the_life_of_an_account(stack: Stack) -> None:
     assert "has accounts" in mailstead(stack, "domains", "delete", "cli.test", "--yes", status=1)
     mailstead(stack, "accounts", "delete", "dora@cli.test", "--yes")
     assert not logs_in(stack, "dora@cli.test", "a first secret")
+    assert "dora@cli.test" not in mailstead(stack, "accounts", "list")
     mailstead(stack, "domains", "delete", "cli.test", "--yes")
     assert "cli.test" not in mailstead(stack, "domains", "list")
+    assert "cli.test" in mailstead(stack, "domains", "list", "--deleted")
+
+    mailstead(stack, "domains", "restore", "cli.test")
+    assert "dora@cli.test" in mailstead(stack, "accounts", "list", "--deleted")
+    mailstead(stack, "accounts", "restore", "dora@cli.test")
+    session = imaplib.IMAP4_SSL(HOST, stack.ports.imap_tls, ssl_context=stack.client_context())
+    assert session.login("dora@cli.test", "a first secret")[0] == "OK"
+    assert refused_or_taken(stack, "dora@cli.test") == 250
+    mailstead(stack, "accounts", "delete", "dora@cli.test", "--yes")
+    assert b"BYE" in session.readline(), "its session ends"
+    session.shutdown()
+    assert refused_or_taken(stack, "dora@cli.test") == 550
+    mailstead(stack, "accounts", "delete", "dora@cli.test", "--erase", "--yes")
+    mailstead(stack, "domains", "delete", "cli.test", "--erase", "--yes")
+    assert "cli.test" not in mailstead(stack, "domains", "list", "--deleted")
 
 
 async def test_a_changed_account_is_changed_at_once(stack: Stack) -> None:

@@ -33,11 +33,12 @@ from mailstead.model.address import Address
 from mailstead.model.ids import new_trace_id
 from mailstead.ops.lifecycle import Runtime
 from mailstead.store.delivery import QUEUE_LIFETIME, Delivery, Notify, Outgoing, OutgoingRecipient
+from mailstead.store.directory_rows import AccountRow
 from mailstead.store.engine import Database, open_database
 from mailstead.store.ingest import Ingest
 from mailstead.store.mailboxes import Mailboxes
 from mailstead.store.messages import Messages
-from mailstead.store.provisioning import AccountRow, Provisioning
+from mailstead.store.provisioning import Provisioning
 from mailstead.store.queue_view import AttemptRow, QueueView, RecipientState
 from mailstead.wire.message import parse_message
 

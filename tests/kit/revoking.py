@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 
 from mailstead.store.app_passwords import AppPasswords, app_password_hash, new_app_password
+from mailstead.store.deletion import Deletion
 from mailstead.store.engine import Database
 from mailstead.store.provisioning import Provisioning
 
@@ -20,7 +21,7 @@ async def suspend_domain(owner: Database, _account_id: int) -> None:
 
 
 async def delete(owner: Database, account_id: int) -> None:
-    await Provisioning(owner).delete_account(account_id)
+    await Deletion(owner).erase_account(account_id)
 
 
 async def revoke_app_passwords(owner: Database, account_id: int) -> None:

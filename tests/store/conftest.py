@@ -6,6 +6,7 @@ import pytest
 
 from kit.postgres import DatabaseUrls
 from mailstead.store.changes import Changes
+from mailstead.store.deletion import Deletion
 from mailstead.store.engine import Database, open_database
 from mailstead.store.ingest import Ingest
 from mailstead.store.mailboxes import Mailboxes
@@ -112,6 +113,11 @@ def reclaim(jobs_db: Database) -> Reclaim:
 @pytest.fixture
 def provisioning(api_db: Database) -> Provisioning:
     return Provisioning(api_db)
+
+
+@pytest.fixture
+def deletion(api_db: Database) -> Deletion:
+    return Deletion(api_db)
 
 
 @pytest.fixture

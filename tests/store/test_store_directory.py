@@ -7,6 +7,7 @@ import pytest
 from mailstead.model.address import Address
 from mailstead.model.failure import Failure, Refused
 from mailstead.store.aliases import Aliases
+from mailstead.store.deletion import Deletion
 from mailstead.store.directory import Alias, Directory, Found, Posting, Recipient
 from mailstead.store.engine import Database
 from mailstead.store.mailboxes import Mailboxes
@@ -81,7 +82,7 @@ async def test_a_tag_names_a_mailbox_where_the_account_wants_it(
 
 
 async def test_a_domain_alias_has_the_addresses_of_another(
-    directory: Directory, provisioning: Provisioning, aliases: Aliases, alice: Account
+    directory: Directory, provisioning: Provisioning, aliases: Aliases, alice: Account, deletion: Deletion
 ) -> None:
     await aliases.create(f"sales@{DOMAIN}", [alice.address])
     row = await provisioning.create_domain("also.test", alias_of=DOMAIN)
@@ -92,7 +93,7 @@ async def test_a_domain_alias_has_the_addresses_of_another(
     for refused in (
         provisioning.create_account(Address("x", "also.test"), "", 0),
         aliases.create("x@also.test", [alice.address]),
-        provisioning.delete_domain(DOMAIN),
+        deletion.erase_domain(DOMAIN),
     ):
         with pytest.raises(Refused) as error:
             await refused
@@ -104,7 +105,7 @@ async def test_a_domain_alias_has_the_addresses_of_another(
     await provisioning.update_domain("also.test", active=False)
     found = await behind(directory, "alice@also.test")
     assert isinstance(found, Recipient) and not found.active
-    await provisioning.delete_domain("also.test")
+    await deletion.erase_domain("also.test")
     assert await behind(directory, "alice@also.test") is None
 
 

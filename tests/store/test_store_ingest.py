@@ -15,12 +15,12 @@ from mailstead.model.failure import Failure, Refused
 from mailstead.model.flags import Flags, SystemFlag
 from mailstead.store import ingest as ingest_module
 from mailstead.store.changes import Changes
+from mailstead.store.deletion import Deletion
 from mailstead.store.delivery import Receipt
 from mailstead.store.engine import Database, open_database
 from mailstead.store.ingest import Ingest
 from mailstead.store.mailboxes import Mailboxes
 from mailstead.store.messages import Messages, Want
-from mailstead.store.provisioning import Provisioning
 from store.builders import PREFIX, Account, Announced, Town, deliver_each, delivery, fill, outgoing, parsed
 from store.reader import Session
 
@@ -170,12 +170,12 @@ async def test_a_mailbox_that_stays_locked_refuses_after_a_while(
 
 
 async def test_an_account_deleted_between_two_batches(
-    ingest: Ingest, accounts: list[Account], provisioning: Provisioning, owner_db: Database
+    ingest: Ingest, accounts: list[Account], owner_db: Database, deletion: Deletion
 ) -> None:
     """Deliveries race with the deletion: each is filed and deleted with the rest, or refused; strangers notice nothing."""
     doomed = accounts[5]
     deliveries = [delivery(account.copy()) for _ in range(8) for account in accounts]
-    outcomes, _ = await asyncio.gather(deliver_each(ingest, deliveries), provisioning.delete_account(doomed.account_id))
+    outcomes, _ = await asyncio.gather(deliver_each(ingest, deliveries), deletion.erase_account(doomed.account_id))
     for each, failure in zip(deliveries, refusals(outcomes), strict=True):
         assert failure is None or (each.copies[0].account_id == doomed.account_id and failure is Failure.NO_SUCH_MAILBOX)
     late = await deliver_each(ingest, [delivery(doomed.copy())])

@@ -13,6 +13,7 @@ from mailstead.model.address import Address
 from mailstead.model.failure import Failure, Refused
 from mailstead.store import outbox
 from mailstead.store.account_import import AccountImport, AccountToImport
+from mailstead.store.deletion import Deletion
 from mailstead.store.engine import Connection, Database
 from mailstead.store.ingest import Ingest
 from mailstead.store.outbox import relay
@@ -160,18 +161,18 @@ async def test_what_is_provisioned_is_told(
     account = await provisioning.create_account(Address.parse("bob@a.test"), "x", 0)
     await provisioning.update_account(account.account_id)
     await provisioning.update_account(account.account_id, password_hash="y", active=False)
-    await provisioning.delete_account(account.account_id)
+    await Deletion(api_db).erase_account(account.account_id)
     rows = [AccountToImport(Address.parse(f"{name}@a.test"), "x") for name in ("carol", "dave", "carol")]
     imported = await AccountImport(api_db).add(rows)
     for made_id in imported[:2]:
         assert isinstance(made_id, int)
-        await provisioning.delete_account(made_id)
-    await provisioning.delete_domain("a.test")
+        await Deletion(api_db).erase_account(made_id)
+    await Deletion(api_db).erase_domain("a.test")
     await relay(jobs_db)
     events = await told(owner_db)
     assert sorted(kind for kind, _ in events) == sorted([
-        "domain.created", "domain.verified", "domain.deleted", "account.updated",
-        *["account.created"] * 3, *["account.deleted"] * 3,
+        "domain.created", "domain.verified", "domain.deleted", "domain.erased", "account.updated",
+        *["account.created"] * 3, *["account.deleted"] * 3, *["account.erased"] * 3,
     ])  # fmt: skip
     (changed,) = (data for kind, data in events if kind == "account.updated")
     assert (changed["active"], changed["changed"]) == (False, ["active", "password"])

@@ -8,12 +8,12 @@ import pytest
 from mailstead.model.failure import Failure, Refused
 from mailstead.store import reclaim as reclaim_module
 from mailstead.store.changes import Changes
+from mailstead.store.deletion import Deletion
 from mailstead.store.engine import Database
 from mailstead.store.filing import file_batch
 from mailstead.store.ingest import Ingest
 from mailstead.store.mailboxes import Mailboxes
 from mailstead.store.messages import Messages
-from mailstead.store.provisioning import Provisioning
 from mailstead.store.queue import Queue
 from mailstead.store.queued import Outcome, RecipientOutcome
 from mailstead.store.reclaim import Reclaim
@@ -195,9 +195,9 @@ async def test_deleting_an_account_beside_the_purge_of_its_tombstones(
     mailboxes: Mailboxes,
     messages: Messages,
     reclaim: Reclaim,
-    provisioning: Provisioning,
     owner_db: Database,
     monkeypatch: pytest.MonkeyPatch,
+    deletion: Deletion,
 ) -> None:
     """Both take the mailboxes first (promise D7)."""
     monkeypatch.setattr(reclaim_module, "STEP", 50)
@@ -206,9 +206,7 @@ async def test_deleting_an_account_beside_the_purge_of_its_tombstones(
         for account in accounts:
             await fill(ingest, account, 60)
             await expunge_all(messages, mailboxes, account)
-        await asyncio.gather(
-            reclaim.tombstones(AT_ONCE), *(provisioning.delete_account(account.account_id) for account in accounts)
-        )
+        await asyncio.gather(reclaim.tombstones(AT_ONCE), *(deletion.erase_account(account.account_id) for account in accounts))
         await reclaim.tombstones(AT_ONCE)
     row = await owner_db.fetchrow("look", "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")
     assert row is not None and row["deadlocks"] == 0

@@ -9,11 +9,11 @@ from mailstead.model.failure import Failure, Refused
 from mailstead.model.flags import EVERY_FLAG, FlagChange, FlagMask, Flags, SystemFlag
 from mailstead.store import sharing as store
 from mailstead.store.changes import Changes
+from mailstead.store.deletion import Deletion
 from mailstead.store.engine import Database
 from mailstead.store.ingest import Ingest
 from mailstead.store.mailboxes import Mailboxes
 from mailstead.store.messages import Messages
-from mailstead.store.provisioning import Provisioning
 from mailstead.store.reclaim import Reclaim
 from mailstead.store.sharing import EVERYBODY, Reader, Sharing
 from store.builders import Account, Announced, Town, fill
@@ -95,12 +95,12 @@ async def test_bounds(
 
 
 async def test_an_account_that_goes_takes_its_rights_along(
-    sharing: Sharing, mailboxes: Mailboxes, provisioning: Provisioning, alice: Account, bob: Account, owner_db: Database
+    sharing: Sharing, mailboxes: Mailboxes, alice: Account, bob: Account, owner_db: Database, deletion: Deletion
 ) -> None:
     for owner, grantee in ((alice, bob), (bob, alice)):
         mailbox = await mailboxes.get(owner.account_id, "INBOX")
         await sharing.change(reader(owner), mailbox.mailbox_id, grantee.account_id, lambda _: "lr")
-    await provisioning.delete_account(bob.account_id)
+    await deletion.erase_account(bob.account_id)
     for table in ("mailbox_rights", "shares"):
         assert await owner_db.fetch("look", f"SELECT FROM {table}") == [], table
 

@@ -7,9 +7,9 @@ import pytest
 
 from mailstead.model.address import Address
 from mailstead.model.failure import Failure, Refused
+from mailstead.store.deletion import Deletion
 from mailstead.store.directory import Directory, Recipient
 from mailstead.store.engine import Database
-from mailstead.store.provisioning import Provisioning
 from mailstead.store.sieve_scripts import SieveScripts
 from store.builders import Account, Town
 
@@ -108,7 +108,7 @@ async def test_mail_learns_of_a_script_with_its_recipient(scripts: SieveScripts,
     assert (await recipient()).script not in (None, first)
 
 
-async def test_scripts_go_with_their_account(scripts: SieveScripts, provisioning: Provisioning, alice: Account) -> None:
+async def test_scripts_go_with_their_account(scripts: SieveScripts, alice: Account, deletion: Deletion) -> None:
     await scripts.put(alice.account_id, "a", "keep;")
-    await provisioning.delete_account(alice.account_id)
+    await deletion.erase_account(alice.account_id)
     assert await scripts.list(alice.account_id) == []

@@ -37,6 +37,7 @@ from mailstead.store.aliases import Aliases
 from mailstead.store.api_keys import ApiKeys
 from mailstead.store.app_passwords import AppPasswords
 from mailstead.store.audit import Audit
+from mailstead.store.deletion import Deletion
 from mailstead.store.delivery_rules import DeliveryRules
 from mailstead.store.engine import Database
 from mailstead.store.event_log import EventLog
@@ -136,6 +137,8 @@ def backend_over(
         sign_in_cookie=SignInCookie(settings.api_secure_cookie),
         totp=TotpSecrets(db),
         provisioning=Provisioning(db),
+        deletion=Deletion(db),
+        deleted_for=timedelta(days=settings.api_deleted_days),
         account_import=AccountImport(db),
         account_view=AccountView(db),
         max_import_rows=settings.api_max_import_rows,

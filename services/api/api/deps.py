@@ -35,6 +35,7 @@ from mailstead.store.aliases import Aliases
 from mailstead.store.api_keys import ApiKeys
 from mailstead.store.app_passwords import AppPasswords
 from mailstead.store.audit import Audit
+from mailstead.store.deletion import Deletion
 from mailstead.store.delivery_rules import DeliveryRules
 from mailstead.store.engine import Database
 from mailstead.store.event_log import EventLog
@@ -84,6 +85,8 @@ class Backend:
     sign_in_cookie: SignInCookie
     totp: TotpSecrets
     provisioning: Provisioning
+    deletion: Deletion
+    deleted_for: timedelta  # until what is deleted is erased
     account_import: AccountImport
     account_view: AccountView
     max_import_rows: int

@@ -42,6 +42,7 @@ STATUS: dict[Failure, tuple[HTTPStatus, str]] = {
     Failure.NO_SUCH_RULE: (HTTPStatus.NOT_FOUND, "There is no such rule."),
     Failure.NO_SUCH_TENANT: (HTTPStatus.NOT_FOUND, "There is no such tenant."),
     Failure.NO_SUCH_ENTRY: (HTTPStatus.NOT_FOUND, "There is no such entry."),
+    Failure.DELETED: (HTTPStatus.CONFLICT, "It is deleted. Restore it, or erase it for good."),
     Failure.CHANGED: (HTTPStatus.PRECONDITION_FAILED, "It was changed meanwhile. Read it again."),
     Failure.MAILBOX_EXISTS: (HTTPStatus.CONFLICT, "A mailbox of this name exists."),
     Failure.MAILBOX_HAS_CHILDREN: (HTTPStatus.CONFLICT, "The mailbox has others below it."),

@@ -45,6 +45,12 @@ class ApiSettings(ServiceSettings, LoginSettings, DnsSettings, SieveSettings, We
         default=False,
         description="Whether a domain that a caller of one tenant creates works only once DNS has shown that they own it",
     )
+    api_deleted_days: float = Field(
+        default=14,
+        ge=0,
+        le=3650,
+        description="How long a domain or an account can be restored that is deleted from now on, in days",
+    )
     api_sign_in_hours: float = Field(default=12, gt=0, le=720, description="How long who signs in stays signed in, in hours")
     api_secure_cookie: bool = Field(
         default=True, description="Whether browsers send the cookie of the web console only over HTTPS, or to localhost"

@@ -9,6 +9,7 @@ from jobs.metrics import JobsMetrics
 from jobs.settings import JobsSettings
 from mailstead.ops.logging import get_logger
 from mailstead.store.audit import purge_audit
+from mailstead.store.deletion import Deletion
 from mailstead.store.engine import Database
 from mailstead.store.event_log import forget_event_readers
 from mailstead.store.greylist import purge_greylist
@@ -46,7 +47,7 @@ class Job:
 def catalogue(db: Database, settings: JobsSettings, metrics: JobsMetrics) -> tuple[Job, ...]:
     """All jobs of this release."""
     reclaim, sizes, srs_keys, pauses = Reclaim(db), Sizes(db), SrsKeys(db), QueuePauses(db)
-    sending = WebhookSending(db)
+    sending, deletion = WebhookSending(db), Deletion(db)
     index = SearchIndex(
         db,
         lambda seconds: asyncio.sleep(seconds * (1 / settings.jobs_search_share - 1)),
@@ -77,6 +78,11 @@ def catalogue(db: Database, settings: JobsSettings, metrics: JobsMetrics) -> tup
         removed("event_reader", await forget_event_readers(db))
         removed("greylist", await purge_greylist(db))
         removed("login_failure", await forget_failures(db, LOGIN_FAILURES_KEPT))
+
+    async def erase_deleted() -> None:
+        accounts, domains = await deletion.erase_due()
+        removed("account", accounts)
+        removed("domain", domains)
 
     async def relay_events() -> None:
         metrics.relayed.inc(await relay(db))
@@ -127,6 +133,7 @@ def catalogue(db: Database, settings: JobsSettings, metrics: JobsMetrics) -> tup
         Job("measure", settings.jobs_measure_seconds, measure, forget_measures),
         Job("srs_keys", settings.jobs_retention_seconds, rotate_keys),
         Job("reclaim", settings.jobs_reclaim_seconds, free_content),
+        Job("deleted", settings.jobs_deleted_seconds, erase_deleted),
         Job("retention", settings.jobs_retention_seconds, keep_retention),
         Job("invariants", settings.jobs_invariants_seconds, prove_invariants, metrics.violations.clear),
     )

@@ -35,6 +35,11 @@ class JobsSettings(ServiceSettings, WebhookSettings):
     jobs_retention_seconds: float = Field(
         default=3600, gt=0, description="Seconds between two purges of what is past its retention"
     )
+    jobs_deleted_seconds: float = Field(
+        default=600,
+        gt=0,
+        description="Seconds between two looks for deleted accounts and domains whose time to be restored is over",
+    )
     jobs_expunged_days: float = Field(default=14, gt=0, description="How long expunged messages can be brought back, in days")
     jobs_audit_days: float = Field(default=730, gt=0, description="How long entries of the audit log are kept, in days")
     jobs_queue_history_days: float = Field(

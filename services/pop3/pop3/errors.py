@@ -31,6 +31,7 @@ REPLIES: dict[Failure, Reply] = {
     Failure.INVALID_SCRIPT: UNEXPECTED,
     Failure.NO_SUCH_TENANT: UNEXPECTED,
     Failure.NO_SUCH_ENTRY: UNEXPECTED,
+    Failure.DELETED: UNEXPECTED,
     Failure.CHANGED: UNEXPECTED,
     Failure.NOT_PERMITTED: Reply(False, "not permitted"),
     Failure.OVER_QUOTA: UNEXPECTED,

@@ -166,6 +166,7 @@ FAILURES: dict[Failure, Reply] = {
     Failure.INVALID_SCRIPT: TRY_LATER,
     Failure.NO_SUCH_TENANT: TRY_LATER,
     Failure.NO_SUCH_ENTRY: TRY_LATER,
+    Failure.DELETED: TRY_LATER,
     Failure.CHANGED: TRY_LATER,
     Failure.NOT_PERMITTED: Reply(550, "5.7.1", "Not permitted"),
     Failure.OVER_QUOTA: Reply(452, "4.2.2", "Recipient's mailbox is full"),

@@ -119,9 +119,21 @@ class AccountUpdated(OfAccount):
 
 
 class AccountDeleted(OfAccount):
-    """An account is gone, with its mail."""
+    """An account is deleted: nobody logs in, no mail comes. It can be restored for a while."""
 
     type: ClassVar[str] = "account.deleted"
+
+
+class AccountRestored(OfAccount):
+    """An account that was deleted is there again, with all it had."""
+
+    type: ClassVar[str] = "account.restored"
+
+
+class AccountErased(OfAccount):
+    """An account is gone for good, with its mail; where it was not deleted before, `account.deleted` is told too."""
+
+    type: ClassVar[str] = "account.erased"
 
 
 class _Domain(Outside):
@@ -144,9 +156,21 @@ class DomainVerified(_Domain):
 
 
 class DomainDeleted(_Domain):
-    """A domain is gone."""
+    """A domain is deleted: no mail for it is taken. It can be restored for a while."""
 
     type: ClassVar[str] = "domain.deleted"
+
+
+class DomainRestored(_Domain):
+    """A domain that was deleted is there again."""
+
+    type: ClassVar[str] = "domain.restored"
+
+
+class DomainErased(_Domain):
+    """A domain is gone for good; `domain.deleted` was told before."""
+
+    type: ClassVar[str] = "domain.erased"
 
 
 class WebhookDisabled(Outside):
@@ -177,9 +201,13 @@ CATALOGUE: tuple[type[Outside], ...] = (
     AccountCreated,
     AccountUpdated,
     AccountDeleted,
+    AccountRestored,
+    AccountErased,
     DomainCreated,
     DomainVerified,
     DomainDeleted,
+    DomainRestored,
+    DomainErased,
     WebhookDisabled,
     WebhookTest,
 )
@@ -195,9 +223,13 @@ EventType = Literal[
     "account.created",
     "account.updated",
     "account.deleted",
+    "account.restored",
+    "account.erased",
     "domain.created",
     "domain.verified",
     "domain.deleted",
+    "domain.restored",
+    "domain.erased",
     "webhook.disabled",
 ]
 """What a webhook can ask for: all but trials."""

@@ -37,6 +37,7 @@ class Failure(Enum):
     TOO_MANY = "too many"
     IN_USE = "in use"
     CONFLICT = "conflict"  # it exists already, or changed meanwhile
+    DELETED = "deleted"  # it, or what has its name; it can still be restored
     CHANGED = "changed"  # it is no longer what the client has seen
 
 

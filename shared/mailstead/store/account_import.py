@@ -18,7 +18,7 @@ INSERT INTO accounts (tenant_id, domain_id, address, password_hash, quota_bytes,
 SELECT d.tenant_id, d.domain_id, r.address, r.hash, r.octets, r.messages, r.active, extract(epoch FROM now())::bigint + $8
 FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::bool[])
      AS r(address, domain, hash, octets, messages, active)
-JOIN domains d ON d.name = r.domain AND d.alias_of IS NULL AND ($7::bigint IS NULL OR d.tenant_id = $7)
+JOIN domains d ON d.name = r.domain AND d.alias_of IS NULL AND d.deleted_at IS NULL AND ($7::bigint IS NULL OR d.tenant_id = $7)
 WHERE NOT EXISTS (SELECT FROM addresses x WHERE x.address = r.address)
 ORDER BY r.address ON CONFLICT DO NOTHING
 RETURNING account_id, address
@@ -45,7 +45,8 @@ WITH told AS (
 INSERT INTO subscriptions (account_id, name) SELECT a, name FROM unnest($1::bigint[]) AS a CROSS JOIN unnest($2::text[]) AS name
 """  # noqa: S608 - constants only
 _DOMAINS = """
-SELECT name FROM domains WHERE name = ANY($1::text[]) AND alias_of IS NULL AND ($2::bigint IS NULL OR tenant_id = $2)
+SELECT name FROM domains
+WHERE name = ANY($1::text[]) AND alias_of IS NULL AND deleted_at IS NULL AND ($2::bigint IS NULL OR tenant_id = $2)
 """
 
 

@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, delete, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from mailstead.model.failure import Failure, Refused
+from mailstead.store.directory_rows import require_not_deleted
 from mailstead.store.engine import Connection, Database
 from mailstead.store.schema import addresses, domains
 from mailstead.store.statements import run
@@ -43,7 +44,7 @@ class Aliases:
     ) -> AliasRow:
         """`address` in lower case; `tenant_id`: its domain must be of that tenant.
 
-        Raises Refused: NO_SUCH_DOMAIN, or CONFLICT when it is taken or its domain is an alias.
+        Raises Refused: NO_SUCH_DOMAIN, CONFLICT when it is taken or its domain is an alias, or DELETED.
         """
         domain_name = address.rpartition("@")[2]
 
@@ -51,6 +52,8 @@ class Aliases:
             found = await run(connection, select(domains).where(domains.c.name == domain_name))
             if not found or tenant_id not in (None, found[0]["tenant_id"]):
                 raise Refused(Failure.NO_SUCH_DOMAIN, f"no domain {domain_name}")
+            if found[0]["deleted_at"] is not None:
+                raise Refused(Failure.DELETED, f"domain {domain_name} is deleted")
             if found[0]["alias_of"] is not None:
                 raise Refused(Failure.CONFLICT, f"{domain_name} has the addresses of another domain")
             values = {
@@ -63,6 +66,7 @@ class Aliases:
             }
             made = await run(connection, upsert(addresses).values(**values).on_conflict_do_nothing().returning(*_ALIAS))
             if not made:
+                await require_not_deleted(connection, address)
                 raise Refused(Failure.CONFLICT, f"address {address} exists")
             return _row(made[0])
 

@@ -33,7 +33,8 @@ _HELD = """
 WITH held AS (
     SELECT a.account_id, a.address, a.active, a.quota_bytes,
            coalesce(sum(b.size), 0)::bigint AS used, coalesce(sum(b.messages), 0)::bigint AS messages
-    FROM accounts a LEFT JOIN mailboxes b USING (account_id) WHERE $1::bigint IS NULL OR a.tenant_id = $1 GROUP BY a.account_id
+    FROM accounts a LEFT JOIN mailboxes b USING (account_id)
+    WHERE ($1::bigint IS NULL OR a.tenant_id = $1) AND a.deleted_at IS NULL GROUP BY a.account_id
 )
 """
 _STORED = (
@@ -51,7 +52,8 @@ WHERE quota_bytes > 0 AND used >= quota_bytes * $2::float8 ORDER BY used::float8
 )
 _DOMAINS = """
 SELECT count(*), count(*) FILTER (WHERE NOT active),
-       (array_agg(name ORDER BY name) FILTER (WHERE NOT active))[:$2] FROM domains WHERE $1::bigint IS NULL OR tenant_id = $1
+       (array_agg(name ORDER BY name) FILTER (WHERE NOT active))[:$2]
+FROM domains WHERE ($1::bigint IS NULL OR tenant_id = $1) AND deleted_at IS NULL
 """
 
 

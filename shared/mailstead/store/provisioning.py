@@ -2,22 +2,30 @@
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
 
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from mailstead.events.outside import (
     AccountCreated,
-    AccountDeleted,
     AccountUpdated,
     DomainCreated,
-    DomainDeleted,
     DomainVerified,
 )
 from mailstead.model.address import Address
 from mailstead.model.failure import Failure, Refused
+from mailstead.store.directory_rows import (
+    ACCOUNT,
+    DOMAIN,
+    AccountRow,
+    DomainRow,
+    find_account,
+    find_domain,
+    locked_account,
+    locked_domain,
+    require_live,
+    require_not_deleted,
+)
 from mailstead.store.engine import Connection, Database
 from mailstead.store.mailbox_row import INBOX, create_mailbox
 from mailstead.store.outbox import put
@@ -25,16 +33,9 @@ from mailstead.store.schema import (
     accounts,
     addresses,
     domains,
-    emails,
-    expunged,
-    mailboxes,
-    messages,
     scram_keys,
-    search_pending,
-    search_texts,
     tenants,
 )
-from mailstead.store.sharing import forget_shares
 from mailstead.store.statements import run
 from mailstead.wire.sasl import ScramKeys
 
@@ -47,91 +48,6 @@ STANDARD_MAILBOXES: dict[str, str | None] = {  # name -> special use (RFC 6154)
     "Sent": "\\Sent",
     "Trash": "\\Trash",
 }
-
-_ACCOUNT = (
-    accounts.c.account_id,
-    accounts.c.tenant_id,
-    accounts.c.domain_id,
-    accounts.c.address,
-    accounts.c.active,
-    accounts.c.quota_bytes,
-    accounts.c.quota_messages,
-    accounts.c.created_at,
-    accounts.c.forwards,
-    accounts.c.keeps_copy,
-    accounts.c.files_tags,
-    accounts.c.send_as,
-    *(
-        select(func.coalesce(func.sum(column), 0)).where(mailboxes.c.account_id == accounts.c.account_id).scalar_subquery()
-        for column in (mailboxes.c.size, mailboxes.c.messages)
-    ),
-)
-_ORIGINALS = domains.alias("originals")
-_DOMAIN = (
-    domains.c.domain_id,
-    domains.c.tenant_id,
-    domains.c.name,
-    domains.c.active,
-    domains.c.created_at,
-    domains.c.scram,
-    domains.c.junk_score,
-    domains.c.reject_score,
-    domains.c.verified_at,
-    select(func.count()).select_from(accounts).where(accounts.c.domain_id == domains.c.domain_id).scalar_subquery(),
-    select(_ORIGINALS.c.name).where(_ORIGINALS.c.domain_id == domains.c.alias_of).scalar_subquery(),
-)
-
-
-_ERASE_SENT = """
-DELETE FROM queue_messages q WHERE account_id = $1
-AND NOT EXISTS (SELECT FROM queue_recipients r WHERE r.queue_id = q.queue_id AND r.settled_at IS NULL)
-"""
-# What another account refers to stays: reclaiming looks. A delivery that refers to one at this moment makes it new again.
-_ERASE_CONTENTS = """
-UPDATE contents c SET referred_at = 'epoch' FROM emails e
-WHERE e.account_id = $1 AND c.tenant_id = e.tenant_id AND c.blob_id = e.blob_id
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class DomainRow:
-    """A domain; `accounts` counts those it has. `alias_of` names the domain whose addresses it has under its own name.
-
-    `scram`: keys for SCRAM are kept of passwords that are set. `junk_score` and `reject_score`: from which messages are filed in
-    Junk, and refused; None leaves it to SMTP ingress.
-    """
-
-    domain_id: int
-    tenant_id: int
-    name: str
-    active: bool
-    created_at: datetime
-    scram: bool
-    junk_score: float | None
-    reject_score: float | None
-    verified_at: datetime | None
-    accounts: int
-    alias_of: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class AccountRow:
-    """An account without its secrets; quota (0: none) and usage in octets."""
-
-    account_id: int
-    tenant_id: int
-    domain_id: int
-    address: str
-    active: bool
-    quota_bytes: int
-    quota_messages: int
-    created_at: datetime
-    forwards: Sequence[str]
-    keeps_copy: bool
-    files_tags: bool
-    send_as: Sequence[str]
-    used_bytes: int
-    messages: int
 
 
 class Provisioning:
@@ -146,7 +62,7 @@ class Provisioning:
         """A domain of a tenant; None is the default one, made on its first use.
 
         As `alias_of` another it has that one's addresses for good. Raises Refused: NO_SUCH_TENANT, CONFLICT when the domain
-        exists, NO_SUCH_DOMAIN when that other one does not, or is an alias itself, or another tenant's.
+        exists, DELETED when it did, NO_SUCH_DOMAIN when that other one does not, or is an alias itself, or another tenant's.
         """
 
         async def work(connection: Connection) -> DomainRow:
@@ -156,24 +72,37 @@ class Provisioning:
                 "active": active,
             }
             if alias_of is not None:
-                original = await _domain(connection, alias_of)
-                if original.alias_of is not None or original.tenant_id != values["tenant_id"]:
+                original = await find_domain(connection, alias_of)
+                usable = original.alias_of is None and original.deleted_at is None
+                if not usable or original.tenant_id != values["tenant_id"]:
                     raise Refused(Failure.NO_SUCH_DOMAIN, f"{alias_of} has no addresses of its own for this tenant")
                 values["alias_of"] = original.domain_id
             domain = upsert(domains).values(**values).on_conflict_do_nothing()
             if not await run(connection, domain.returning(domains.c.domain_id)):
+                require_live(await find_domain(connection, name))
                 raise Refused(Failure.CONFLICT, f"domain {name} exists")
-            made = await _domain(connection, name)
+            made = await find_domain(connection, name)
             await put(connection, made.tenant_id, DomainCreated(domain_id=made.domain_id, name=made.name, active=made.active))
             return made
 
         return await self._database.transact("create domain", work)
 
     async def domains(
-        self, limit: int, after: str = "", *, tenant_id: int | None = None, active: bool | None = None
+        self,
+        limit: int,
+        after: str = "",
+        *,
+        tenant_id: int | None = None,
+        active: bool | None = None,
+        deleted: bool = False,
     ) -> Sequence[DomainRow]:
-        """In the order of names; `after` is the last name of the page before."""
-        statement = select(*_DOMAIN).where(domains.c.name > after).order_by(domains.c.name).limit(limit)
+        """In the order of names; `after` is the last name of the page before. Those that are deleted only where asked for."""
+        statement = (
+            select(*DOMAIN)
+            .where(domains.c.name > after, domains.c.deleted_at.is_not(None) == deleted)
+            .order_by(domains.c.name)
+            .limit(limit)
+        )
         if tenant_id is not None:
             statement = statement.where(domains.c.tenant_id == tenant_id)
         if active is not None:
@@ -184,7 +113,7 @@ class Provisioning:
     async def domain(self, name: str, tenant_id: int | None = None) -> DomainRow:
         """Raises Refused(NO_SUCH_DOMAIN), also where it is not of this tenant."""
         async with self._database.connection("get domain") as connection:
-            return await _domain(connection, name, tenant_id)
+            return await find_domain(connection, name, tenant_id)
 
     async def update_domain(
         self,
@@ -195,7 +124,8 @@ class Provisioning:
         scores: Mapping[str, float | None] | None = None,
         expect: Callable[[DomainRow], None] | None = None,
     ) -> DomainRow:
-        """Change what is not None. Without `scram`, the keys of its accounts are gone at once. Raises Refused(NO_SUCH_DOMAIN).
+        """Change what is not None. Without `scram`, the keys of its accounts are gone at once. Raises Refused:
+        NO_SUCH_DOMAIN, DELETED.
 
         `expect` is called with the domain as it is, locked, and may raise Refused.
         `scores` has junk_score, reject_score, or both; None in it takes one away.
@@ -204,11 +134,13 @@ class Provisioning:
         values |= scores or {}
 
         async def work(connection: Connection) -> DomainRow:
+            known = await locked_domain(connection, name)
             if expect:
-                expect(await _locked_domain(connection, name))
+                expect(known)
+            require_live(known)
             if values:
                 await run(connection, update(domains).where(domains.c.name == name.lower()).values(**values))
-            domain = await _domain(connection, name)
+            domain = await find_domain(connection, name)
             if scram is False:
                 of_it = select(accounts.c.account_id).where(accounts.c.domain_id == domain.domain_id)
                 await run(connection, delete(scram_keys).where(scram_keys.c.account_id.in_(of_it)))
@@ -217,35 +149,17 @@ class Provisioning:
         return await self._database.transact("update domain", work)
 
     async def verify_domain(self, name: str) -> DomainRow:
-        """Its tenant has shown to own it: it works from now on. Raises Refused(NO_SUCH_DOMAIN)."""
+        """Its tenant has shown to own it: it works from now on. Raises Refused: NO_SUCH_DOMAIN, DELETED."""
 
         async def work(connection: Connection) -> DomainRow:
+            require_live(await locked_domain(connection, name))
             values = {"verified_at": func.now(), "active": True}
             await run(connection, update(domains).where(domains.c.name == name.lower()).values(**values))
-            verified = await _domain(connection, name)
+            verified = await find_domain(connection, name)
             await put(connection, verified.tenant_id, DomainVerified(domain_id=verified.domain_id, name=verified.name))
             return verified
 
         return await self._database.transact("verify domain", work)
-
-    async def delete_domain(self, name: str, expect: Callable[[DomainRow], None] | None = None) -> None:
-        """With its aliases; `expect` as in `update_domain`.
-
-        Raises Refused: NO_SUCH_DOMAIN, or CONFLICT while it has accounts or alias domains.
-        """
-
-        async def work(connection: Connection) -> None:
-            domain = await _locked_domain(connection, name)
-            if expect:
-                expect(domain)
-            if domain.accounts:
-                raise Refused(Failure.CONFLICT, f"domain {name} has {domain.accounts} accounts")
-            if await run(connection, select(domains.c.name).where(domains.c.alias_of == domain.domain_id)):
-                raise Refused(Failure.CONFLICT, f"domain {name} has alias domains")
-            await run(connection, delete(domains).where(domains.c.domain_id == domain.domain_id))
-            await put(connection, domain.tenant_id, DomainDeleted(domain_id=domain.domain_id, name=domain.name))
-
-        await self._database.transact("delete domain", work)
 
     async def create_account(
         self,
@@ -259,11 +173,12 @@ class Provisioning:
     ) -> AccountRow:
         """An account with its own address and the standard mailboxes; `scram` is kept if the domain asks for such keys.
 
-        `tenant_id`: the domain must be its. Raises Refused: NO_SUCH_DOMAIN, CONFLICT.
+        `tenant_id`: the domain must be its. Raises Refused: NO_SUCH_DOMAIN, CONFLICT, DELETED for what was.
         """
 
         async def work(connection: Connection) -> AccountRow:
-            domain = await _domain(connection, address.domain, tenant_id)
+            domain = await find_domain(connection, address.domain, tenant_id)
+            require_live(domain)
             if domain.alias_of is not None:
                 raise Refused(Failure.CONFLICT, f"{address.domain} has the addresses of {domain.alias_of}")
             values = {"tenant_id": domain.tenant_id, "address": address.key}
@@ -276,10 +191,12 @@ class Provisioning:
             )
             made = await run(connection, account.on_conflict_do_nothing().returning(accounts.c.account_id))
             if not made:
+                await require_not_deleted(connection, address.key)
                 raise Refused(Failure.CONFLICT, f"account {address.key} exists")
             account_id = made[0]["account_id"]
             own = upsert(addresses).values(**values, domain_id=domain.domain_id, account_id=account_id).on_conflict_do_nothing()
             if not await run(connection, own.returning(addresses.c.address)):
+                await require_not_deleted(connection, address.key)
                 raise Refused(Failure.CONFLICT, f"address {address.key} belongs to another account")
             await _keep_scram_keys(connection, account_id, scram)
             for name, special_use in STANDARD_MAILBOXES.items():
@@ -291,7 +208,7 @@ class Provisioning:
             )
             created = AccountCreated(account_id=account_id, address=address.key)
             await put(connection, domain.tenant_id, created)
-            return await _account(connection, account_id)
+            return await find_account(connection, account_id)
 
         return await self._database.transact("create account", work)
 
@@ -304,9 +221,18 @@ class Provisioning:
         tenant_id: int | None = None,
         active: bool | None = None,
         starts: str | None = None,
+        deleted: bool = False,
     ) -> Sequence[AccountRow]:
-        """In the order of ids; `after` is the last id of the page before. `starts`: only addresses that begin so."""
-        statement = select(*_ACCOUNT).where(accounts.c.account_id > after).order_by(accounts.c.account_id).limit(limit)
+        """In the order of ids; `after` is the last id of the page before. Those that are deleted only where asked for.
+
+        `starts`: only addresses that begin so.
+        """
+        statement = (
+            select(*ACCOUNT)
+            .where(accounts.c.account_id > after, accounts.c.deleted_at.is_not(None) == deleted)
+            .order_by(accounts.c.account_id)
+            .limit(limit)
+        )
         if domain is not None:
             statement = statement.join_from(accounts, domains).where(domains.c.name == domain.lower())
         if tenant_id is not None:
@@ -321,7 +247,7 @@ class Provisioning:
     async def account(self, account_id: int) -> AccountRow:
         """Raises Refused(NO_SUCH_ACCOUNT)."""
         async with self._database.connection("get account") as connection:
-            return await _account(connection, account_id)
+            return await find_account(connection, account_id)
 
     async def update_account(
         self,
@@ -341,7 +267,7 @@ class Provisioning:
         """Change what is not None; a new password ends the old one at once, with `scram` if its domain asks for such keys.
 
         `expect` is called with the account as it is, locked, and may raise Refused.
-        Raises Refused: NO_SUCH_ACCOUNT, or CONFLICT when it would neither forward nor keep what comes.
+        Raises Refused: NO_SUCH_ACCOUNT, DELETED, or CONFLICT when it would neither forward nor keep what comes.
         """
         values: dict[str, object] = {}
         if password_hash is not None:
@@ -353,17 +279,17 @@ class Provisioning:
                 values[name] = value
 
         async def work(connection: Connection) -> AccountRow:
-            if expect or values.keys() & {"forwards", "keeps_copy"}:
-                known = await _locked_account(connection, account_id)
-                if expect:
-                    expect(known)
-                if not values.get("keeps_copy", known.keeps_copy) and not values.get("forwards", known.forwards):
-                    raise Refused(Failure.CONFLICT, f"account {account_id} would neither forward nor keep what comes")
+            known = await locked_account(connection, account_id)
+            if expect:
+                expect(known)
+            require_live(known)
+            if not values.get("keeps_copy", known.keeps_copy) and not values.get("forwards", known.forwards):
+                raise Refused(Failure.CONFLICT, f"account {account_id} would neither forward nor keep what comes")
             if values:
                 await run(connection, update(accounts).where(accounts.c.account_id == account_id).values(**values))
             if password_hash is not None:
                 await _keep_scram_keys(connection, account_id, scram)
-            account = await _account(connection, account_id)
+            account = await find_account(connection, account_id)
             if values:
                 changed = sorted({"password" if name.startswith("password") else name for name in values})
                 updated = AccountUpdated(account_id=account_id, address=account.address, active=account.active, changed=changed)
@@ -378,38 +304,9 @@ class Provisioning:
         async def work(connection: Connection) -> AccountRow:
             raised = {"session_epoch": accounts.c.session_epoch + 1}
             await run(connection, update(accounts).where(accounts.c.account_id == account_id).values(**raised))
-            return await _account(connection, account_id)
+            return await find_account(connection, account_id)
 
         return await self._database.transact("end sessions", work)
-
-    async def delete_account(
-        self, account_id: int, expect: Callable[[AccountRow], None] | None = None, *, erase: bool = False
-    ) -> AccountRow:
-        """Remove the account and all its mail; contents that nothing refers to any more are reclaimed later.
-
-        With `erase` they do not wait for their grace, and what it sent and is settled goes too.
-        Returns what it was; `expect` as in `update_account`. Raises Refused(NO_SUCH_ACCOUNT).
-        """
-
-        async def work(connection: Connection) -> AccountRow:
-            if expect:
-                expect(await _locked_account(connection, account_id))
-            account = await _account(connection, account_id)
-            # In the one lock order (promise D7): no delivery can add a message once the mailbox rows are held.
-            await connection.execute(
-                "SELECT FROM mailboxes WHERE account_id = $1 ORDER BY account_id, mailbox_id FOR UPDATE", account_id
-            )
-            if erase:
-                await connection.execute(_ERASE_SENT, account_id)
-                await connection.execute(_ERASE_CONTENTS, account_id)
-            for table in (messages, expunged, emails, search_texts, search_pending, mailboxes):
-                await run(connection, delete(table).where(table.c.account_id == account_id))
-            await forget_shares(connection, account_id)
-            await run(connection, delete(accounts).where(accounts.c.account_id == account_id))
-            await put(connection, account.tenant_id, AccountDeleted(account_id=account_id, address=account.address))
-            return account
-
-        return await self._database.transact("delete account", work)
 
 
 async def _keep_scram_keys(connection: Connection, account_id: int, keys: ScramKeys | None) -> None:
@@ -437,27 +334,3 @@ async def _tenant(connection: Connection, tenant_id: int | None) -> int:
     await run(connection, upsert(tenants).values(name=DEFAULT_TENANT, content_key=os.urandom(32)).on_conflict_do_nothing())
     (row,) = await run(connection, select(tenants.c.tenant_id).where(tenants.c.name == DEFAULT_TENANT))
     return int(row["tenant_id"])
-
-
-async def _domain(connection: Connection, name: str, tenant_id: int | None = None) -> DomainRow:
-    rows = await run(connection, select(*_DOMAIN).where(domains.c.name == name.lower()))
-    if not rows or tenant_id not in (None, rows[0]["tenant_id"]):
-        raise Refused(Failure.NO_SUCH_DOMAIN, f"no domain {name}")
-    return DomainRow(*rows[0])
-
-
-async def _locked_domain(connection: Connection, name: str) -> DomainRow:
-    await run(connection, select(domains.c.domain_id).where(domains.c.name == name.lower()).with_for_update())
-    return await _domain(connection, name)
-
-
-async def _locked_account(connection: Connection, account_id: int) -> AccountRow:
-    await run(connection, select(accounts.c.account_id).where(accounts.c.account_id == account_id).with_for_update())
-    return await _account(connection, account_id)
-
-
-async def _account(connection: Connection, account_id: int) -> AccountRow:
-    rows = await run(connection, select(*_ACCOUNT).where(accounts.c.account_id == account_id))
-    if not rows:
-        raise Refused(Failure.NO_SUCH_ACCOUNT, f"no account {account_id}")
-    return AccountRow(*rows[0])

@@ -185,14 +185,14 @@ ROLES: tuple[Role, ...] = (
         {
             "limits": "SELECT (refilled_at), DELETE",
             "tenants": "SELECT (tenant_id, name)",
-            "domains": "SELECT",
+            "domains": "SELECT, UPDATE (erase_at), DELETE",  # what was deleted goes when nobody restores it
             "accounts": "SELECT (account_id, tenant_id, domain_id, address, active, quota_bytes, quota_messages,"
-            " last_uidvalidity)",
+            " last_uidvalidity, deleted_at, erase_at), UPDATE (erase_at), DELETE",
             "addresses": "SELECT",
-            "mailboxes": "SELECT, UPDATE (floor_modseq)",
-            "mailbox_rights": "SELECT",
-            "shares": "SELECT",
-            "messages": "SELECT",
+            "mailboxes": "SELECT, UPDATE (floor_modseq), DELETE",
+            "mailbox_rights": "SELECT, DELETE",
+            "shares": "SELECT, DELETE",
+            "messages": "SELECT, DELETE",
             "expunged": "SELECT, DELETE",
             # a row lock takes the right to change a column
             "emails": "SELECT, UPDATE (created_at), DELETE",

@@ -50,8 +50,8 @@ async def test_a_domain_from_beginning_to_end(client: Client) -> None:
     await client.patch("/v1/domains/a.test", json={"junk_score": 0, "reject_score": 0})
     account = await created(client, "/v1/accounts", ALICE)
     assert_problem(await client.delete("/v1/domains/a.test"), 409, "domain")
-    assert (await client.delete(f"/v1/accounts/{account['id']}")).status_code == 204
-    assert (await client.delete("/v1/domains/a.test")).status_code == 204
+    assert (await client.delete(f"/v1/accounts/{account['id']}?erase=true")).status_code == 204
+    assert (await client.delete("/v1/domains/a.test?erase=true")).status_code == 204
     assert_problem(await client.get("/v1/domains/a.test"), 404)
     assert_problem(await client.delete("/v1/domains/a.test"), 404)
 
@@ -84,7 +84,7 @@ async def test_an_account_from_beginning_to_end(client: Client, database_urls: D
     assert await logs_in(database_urls, "alice@a.test", "battery staple") == account["id"]
     assert await logs_in(database_urls, "alice@a.test", "correct horse") is None
 
-    assert (await client.delete(path)).status_code == 204
+    assert (await client.delete(path, params={"erase": True})).status_code == 204
     for response in (await client.get(path), await client.delete(path), await client.patch(path, json={"active": True})):
         assert_problem(response, 404)
 

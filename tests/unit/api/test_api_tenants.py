@@ -65,7 +65,7 @@ async def test_a_tenant_from_beginning_to_end(client: Client) -> None:
     assert_problem(await client.put(path, json={"name": "three"}), 409, "name")
     await created(client, "/v1/domains", {"name": "a.test", "tenant_id": tenant["id"]})
     assert_problem(await client.delete(path), 409, "tenant_id")
-    await client.delete("/v1/domains/a.test")
+    await client.delete("/v1/domains/a.test?erase=true")
     assert (await client.delete(path)).status_code == 204
     for response in (await client.get(path), await client.delete(path), await client.put(path, json={"name": "x"})):
         assert_problem(response, 404)

@@ -11,12 +11,15 @@ from jobs.catalogue import Job, catalogue
 from jobs.metrics import JobsMetrics
 from jobs.settings import JobsSettings
 from kit.postgres import DatabaseUrls
+from mailstead.model.address import Address
 from mailstead.model.failure import Failure, Refused
 from mailstead.model.flags import Flags, SystemFlag
+from mailstead.store.deletion import Deletion
 from mailstead.store.engine import Database, open_database
 from mailstead.store.ingest import Ingest
 from mailstead.store.invariants import CHECKS
 from mailstead.store.messages import Messages
+from mailstead.store.provisioning import Provisioning
 from mailstead.store.queue import Queue
 from mailstead.store.queued import Attempt, Outcome, RecipientOutcome
 from store.builders import Account, Town, delivery, fill, outgoing, parsed
@@ -110,6 +113,27 @@ async def test_what_is_past_its_time_is_removed(jobs: Jobs, owner_db: Database) 
     assert left == dict.fromkeys(tables[:4], KEPT) | dict.fromkeys(tables[4:], 0)
     await jobs.run("retention", "reclaim")
     assert jobs.removed()["tombstone"] == EXPUNGED, "a second run finds nothing"
+
+
+async def test_what_nobody_restored_in_time_is_erased(jobs: Jobs, filled: Account, owner_db: Database) -> None:
+    deletion, address = Deletion(owner_db), Address.parse(filled.address)
+    other = await Provisioning(owner_db).create_account(Address("other", address.domain), "x", 0)
+    for account_id in (filled.account_id, other.account_id):
+        await deletion.delete_account(account_id, timedelta(days=1))
+    await deletion.delete_domain(address.domain, timedelta(days=1))
+    await jobs.run("deleted")
+    assert len(await owner_db.fetch("look", "SELECT FROM accounts")) == 2
+    await owner_db.execute("time passes", "UPDATE accounts SET erase_at = now() WHERE account_id = $1", filled.account_id)
+    await owner_db.execute("time passes", "UPDATE domains SET erase_at = now()")
+    await jobs.run("deleted")
+    assert [row["account_id"] for row in await owner_db.fetch("look", "SELECT account_id FROM accounts")] == [other.account_id]
+    for table in ("messages", "emails", "expunged", "queue_messages", "search_pending"):
+        assert not await owner_db.fetch("look", f"SELECT FROM {table}"), table
+    assert await owner_db.fetch("look", "SELECT FROM domains"), "it waits for its accounts"
+    await owner_db.execute("time passes", "UPDATE accounts SET erase_at = now()")
+    await jobs.run("deleted")
+    assert not await owner_db.fetch("look", "SELECT FROM domains UNION ALL SELECT FROM accounts")
+    assert jobs.registry.get_sample_value("mailstead_removed_rows_total", {"kind": "account"}) == 2
 
 
 async def test_marks_end_with_their_time(jobs: Jobs, filled: Account, owner_db: Database) -> None:

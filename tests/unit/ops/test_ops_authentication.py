@@ -15,9 +15,10 @@ from mailstead.model.failure import Failure, Refused
 from mailstead.ops.authentication import Authenticator, Peer, network_of
 from mailstead.ops.settings import LoginSettings
 from mailstead.store.app_passwords import AppPasswords, app_password_hash, new_app_password
+from mailstead.store.directory_rows import AccountRow
 from mailstead.store.engine import Database, open_database
 from mailstead.store.logins import forget_failures
-from mailstead.store.provisioning import AccountRow, Provisioning
+from mailstead.store.provisioning import Provisioning
 from mailstead.wire.sasl import Challenge, UnknownMechanism, derive_keys
 
 PASSWORD = "correct horse"

@@ -29,7 +29,7 @@ _ROW = {"type": "string", "description": "One account on each line, of the field
 _BODY = {"required": True, "content": {CSV: {"schema": _ROW}, NDJSON: {"schema": _ROW}}}
 _REASONS = {
     Failure.NO_SUCH_DOMAIN: "There is no such domain here that has addresses of its own.",
-    Failure.CONFLICT: "This address is taken.",
+    Failure.CONFLICT: "This address is taken, perhaps by an account that is deleted and can still be restored.",
     Failure.EASILY_GUESSED: "This password is too easily guessed.",
     Failure.BUSY: "Too busy. Try this row again.",
     Failure.UNAVAILABLE: "This could not be done now. Try this row again.",

@@ -14,7 +14,7 @@ from api.etags import UseSeen, etag_of
 from api.idempotency import idempotent
 from api.openapi import problems
 from api.password_policy import require_strong
-from api.routers.domains import Active, TenantId
+from api.routers.domains import Active, Deleted, Erase, TenantId
 from api.routes import Route
 from api.schemas.accounts import AccountIn, AccountOut, AccountPatch
 from api.schemas.common import MAX_ID, DomainName, Page
@@ -24,7 +24,7 @@ from api.sparse import sparse
 from mailstead.events import AccountChanged
 from mailstead.model.address import Address
 from mailstead.model.failure import Failure, Refused
-from mailstead.store.provisioning import AccountRow
+from mailstead.store.directory_rows import AccountRow
 from mailstead.wire.sasl import ScramKeys
 
 router = APIRouter(route_class=Route, prefix="/v1/accounts", tags=["accounts"])
@@ -35,7 +35,6 @@ Starts = Annotated[
     str | None,
     Query(min_length=1, max_length=320, pattern=r"^[^\x00-\x20\x7f]+$", description="Only addresses that begin with this"),
 ]
-Erase = Annotated[bool, Query(description="Free its octets without delay, and what it sent that is settled")]
 OfDomain = Annotated[DomainName | None, Query(description="Only accounts of this domain")]
 
 
@@ -43,14 +42,15 @@ OfDomain = Annotated[DomainName | None, Query(description="Only accounts of this
     "",
     status_code=HTTPStatus.CREATED,
     dependencies=[requires(Scope.ACCOUNTS_WRITE), idempotent()],
-    responses=problems(Failure.NO_SUCH_DOMAIN, Failure.CONFLICT, Failure.EASILY_GUESSED, with_input=True),
+    responses=problems(Failure.NO_SUCH_DOMAIN, Failure.CONFLICT, Failure.DELETED, Failure.EASILY_GUESSED, with_input=True),
 )
 async def create_account(account: AccountIn, backend: UseBackend, caller: UseCaller, response: Response) -> AccountOut:
-    """404 when there is no such domain, 409 when the address is taken."""
+    """404 when there is no such domain, 409 when the address is taken, also by an account that is deleted and not yet erased."""
     address = Address.parse(account.address)
     faults = {
         Failure.NO_SUCH_DOMAIN: "There is no such domain here. Create it first.",
         Failure.CONFLICT: "This address is taken.",
+        Failure.DELETED: "This address, or its domain, is deleted and can still be restored. Restore it, or erase it for good.",
     }
     with blame("address", faults):
         await backend.provisioning.domain(address.domain, caller.tenant_id)  # before the work that a hash takes
@@ -71,10 +71,11 @@ async def list_accounts(
     tenant_id: TenantId = None,
     active: Active = None,
     address: Starts = None,
+    deleted: Deleted = False,
     limit: Limit = DEFAULT_LIMIT,
     cursor: Cursor = None,
 ) -> Page[AccountOut]:
-    """In the order of their creation."""
+    """In the order of their creation; those that are deleted only with `deleted`."""
     rows = await backend.provisioning.accounts(
         limit + 1,
         decode_cursor(cursor, _id) or 0,
@@ -82,6 +83,7 @@ async def list_accounts(
         tenant_id=caller.tenant(tenant_id),
         active=active,
         starts=address,
+        deleted=deleted,
     )
     return page_of([_account(row) for row in rows], limit, lambda account: account.id)
 
@@ -99,7 +101,9 @@ async def get_account(account_id: AccountId, backend: UseBackend, response: Resp
 @router.patch(
     "/{account_id}",
     dependencies=[requires(Scope.ACCOUNTS_WRITE)],
-    responses=problems(Failure.NO_SUCH_ACCOUNT, Failure.CONFLICT, Failure.EASILY_GUESSED, Failure.CHANGED, with_input=True),
+    responses=problems(
+        Failure.NO_SUCH_ACCOUNT, Failure.CONFLICT, Failure.DELETED, Failure.EASILY_GUESSED, Failure.CHANGED, with_input=True
+    ),
 )
 async def update_account(
     account_id: AccountId,
@@ -142,12 +146,34 @@ async def update_account(
     responses=problems(Failure.NO_SUCH_ACCOUNT, Failure.CHANGED, with_input=True),
 )
 async def delete_account(account_id: AccountId, backend: UseBackend, seen: UseSeen, erase: Erase = False) -> None:
-    """The account and all its mail, tombstones too, for good.
+    """Nobody logs in to it any more and no mail comes, as if it were suspended. Until `erase_at` it can be restored.
 
-    Octets that no other account has are freed after a day, or with `erase` by the next run of the job that frees them.
+    With `erase` it is gone at once and for good, deleted before or not: all its mail, tombstones too, and what it sent that is
+    settled. Octets that no other account has are freed by the next run of the job that frees them.
     """
-    row = await backend.provisioning.delete_account(account_id, seen.expecting(_etag, _account), erase=erase)
+    expect = seen.expecting(_etag, _account)
+    if erase:
+        row = await backend.deletion.erase_account(account_id, expect)
+    else:
+        row = await backend.deletion.delete_account(account_id, backend.deleted_for, expect)
     _announce(backend, row, active=False)
+
+
+@router.post(
+    "/{account_id}/restore",
+    dependencies=[requires(Scope.ACCOUNTS_WRITE), idempotent()],
+    responses=problems(Failure.NO_SUCH_ACCOUNT, Failure.CONFLICT, Failure.DELETED, with_input=True),
+)
+async def restore_account(account_id: AccountId, backend: UseBackend, response: Response) -> AccountOut:
+    """As it was before it was deleted. 409 when it is not deleted, or its domain is too: restore that first."""
+    faults = {
+        Failure.CONFLICT: "The account is not deleted.",
+        Failure.DELETED: "The domain of the account is deleted. Restore it first.",
+    }
+    with blame("account_id", faults, where="path"):
+        row = await backend.deletion.restore_account(account_id)
+    _announce(backend, row, active=row.active)
+    return _shown(row, response)
 
 
 async def _require_own_domains(backend: Backend, caller: Caller, senders: Sequence[str]) -> None:
@@ -194,6 +220,8 @@ def _account(row: AccountRow) -> AccountOut:
         files_tags=row.files_tags,
         send_as=list(row.send_as),
         message_count=row.messages,
+        deleted_at=row.deleted_at,
+        erase_at=row.erase_at,
         created_at=row.created_at,
     )
 

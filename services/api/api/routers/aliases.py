@@ -31,13 +31,14 @@ OfDomain = Annotated[DomainName | None, Query(description="Only aliases of this 
     "",
     status_code=HTTPStatus.CREATED,
     dependencies=[requires(Scope.ALIASES_WRITE), idempotent()],
-    responses=problems(Failure.NO_SUCH_DOMAIN, Failure.CONFLICT, with_input=True),
+    responses=problems(Failure.NO_SUCH_DOMAIN, Failure.CONFLICT, Failure.DELETED, with_input=True),
 )
 async def create_alias(alias: AliasIn, backend: UseBackend, caller: UseCaller, response: Response) -> AliasOut:
     """404 when there is no such domain, 409 when the address is taken."""
     faults = {
         Failure.NO_SUCH_DOMAIN: "There is no such domain here. Create it first.",
         Failure.CONFLICT: "This address is taken, or its domain has the addresses of another.",
+        Failure.DELETED: "This address, or its domain, is deleted and can still be restored. Restore it, or erase it for good.",
     }
     is_group = alias.kind is AliasKind.GROUP
     with blame("address", faults):

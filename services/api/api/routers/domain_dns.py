@@ -18,7 +18,7 @@ from api.scopes import Scope
 from api.sparse import sparse
 from mailstead.model.dns import Answer, Kind, Question
 from mailstead.model.failure import Failure, Refused
-from mailstead.store.provisioning import DomainRow
+from mailstead.store.directory_rows import DomainRow
 
 router = APIRouter(route_class=Route, prefix="/v1/domains/{domain}/dns", tags=["domains"])
 

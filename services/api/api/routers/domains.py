@@ -19,7 +19,7 @@ from api.schemas.problem import FieldFault
 from api.scopes import Scope
 from api.sparse import sparse
 from mailstead.model.failure import Failure, Refused
-from mailstead.store.provisioning import DomainRow
+from mailstead.store.directory_rows import DomainRow
 
 router = APIRouter(route_class=Route, prefix="/v1/domains", tags=["domains"])
 
@@ -27,12 +27,15 @@ Name = Annotated[DomainName, Path()]
 TenantId = Annotated[int | None, Query(ge=1, le=MAX_ID, description="Only those of this tenant")]
 Active = Annotated[bool | None, Query(description="Only those that work, or that are suspended")]
 
+Deleted = Annotated[bool, Query(description="Only those that are deleted and can be restored, instead of those that are not")]
+Erase = Annotated[bool, Query(description="At once and for good, so that it cannot be restored")]
+
 
 @router.post(
     "",
     status_code=HTTPStatus.CREATED,
     dependencies=[requires(Scope.DOMAINS_WRITE), idempotent()],
-    responses=problems(Failure.NO_SUCH_DOMAIN, Failure.CONFLICT, with_input=True),
+    responses=problems(Failure.NO_SUCH_DOMAIN, Failure.CONFLICT, Failure.DELETED, with_input=True),
 )
 async def create_domain(domain: DomainIn, backend: UseBackend, caller: UseCaller, response: Response) -> DomainOut:
     """409 when it exists, 404 when it would be an alias of a domain that is none of ours, or an alias itself.
@@ -40,8 +43,12 @@ async def create_domain(domain: DomainIn, backend: UseBackend, caller: UseCaller
     Where the service asks for it, a domain that a caller of one tenant creates is suspended until it is verified.
     """
     faults = {Failure.NO_SUCH_DOMAIN: "There is no such domain here that has addresses of its own."}
+    taken = {
+        Failure.CONFLICT: "This domain exists.",
+        Failure.DELETED: "This domain is deleted and can still be restored. Restore it, or erase it for good.",
+    }
     with (
-        blame("name", {Failure.CONFLICT: "This domain exists."}),
+        blame("name", taken),
         blame("alias_of", faults),
         blame("tenant_id", {Failure.NO_SUCH_TENANT: "There is no such tenant."}),
     ):
@@ -58,12 +65,15 @@ async def list_domains(
     caller: UseCaller,
     tenant_id: TenantId = None,
     active: Active = None,
+    deleted: Deleted = False,
     limit: Limit = DEFAULT_LIMIT,
     cursor: Cursor = None,
 ) -> Page[DomainOut]:
-    """In the order of names."""
+    """In the order of names; those that are deleted only with `deleted`."""
     after = decode_cursor(cursor, str) or ""
-    rows = await backend.provisioning.domains(limit + 1, after, tenant_id=caller.tenant(tenant_id), active=active)
+    rows = await backend.provisioning.domains(
+        limit + 1, after, tenant_id=caller.tenant(tenant_id), active=active, deleted=deleted
+    )
     return page_of([_domain(row) for row in rows], limit, lambda domain: domain.name)
 
 
@@ -80,7 +90,7 @@ async def get_domain(domain: Name, backend: UseBackend, response: Response) -> D
 @router.patch(
     "/{domain}",
     dependencies=[requires(Scope.DOMAINS_WRITE)],
-    responses=problems(Failure.NO_SUCH_DOMAIN, Failure.CONFLICT, Failure.CHANGED, with_input=True),
+    responses=problems(Failure.NO_SUCH_DOMAIN, Failure.CONFLICT, Failure.DELETED, Failure.CHANGED, with_input=True),
 )
 async def update_domain(
     domain: Name, patch: DomainPatch, backend: UseBackend, caller: UseCaller, response: Response, seen: UseSeen
@@ -109,10 +119,33 @@ async def update_domain(
     dependencies=[requires(Scope.DOMAINS_WRITE)],
     responses=problems(Failure.NO_SUCH_DOMAIN, Failure.CONFLICT, Failure.CHANGED, with_input=True),
 )
-async def delete_domain(domain: Name, backend: UseBackend, seen: UseSeen) -> None:
-    """409 while it has accounts or alias domains; its aliases go with it."""
+async def delete_domain(domain: Name, backend: UseBackend, seen: UseSeen, erase: Erase = False) -> None:
+    """No mail for it is taken any more, as if it were suspended. Until `erase_at` it can be restored, with its aliases.
+
+    409 while it has accounts or alias domains that are not deleted. With `erase` it is gone at once and for good, with those that
+    are.
+    """
+    expect = seen.expecting(_etag, _domain)
     with blame("domain", {Failure.CONFLICT: "The domain has accounts or alias domains. Delete them first."}, where="path"):
-        await backend.provisioning.delete_domain(domain, seen.expecting(_etag, _domain))
+        if erase:
+            await backend.deletion.erase_domain(domain, expect)
+        else:
+            await backend.deletion.delete_domain(domain, backend.deleted_for, expect)
+
+
+@router.post(
+    "/{domain}/restore",
+    dependencies=[requires(Scope.DOMAINS_WRITE), idempotent()],
+    responses=problems(Failure.NO_SUCH_DOMAIN, Failure.CONFLICT, Failure.DELETED, with_input=True),
+)
+async def restore_domain(domain: Name, backend: UseBackend, response: Response) -> DomainOut:
+    """As it was before it was deleted; accounts that were deleted before it stay so. 409 when it is not deleted."""
+    faults = {
+        Failure.CONFLICT: "The domain is not deleted.",
+        Failure.DELETED: "The domain whose addresses it has is deleted. Restore that first.",
+    }
+    with blame("domain", faults, where="path"):
+        return shown(await backend.deletion.restore_domain(domain), response)
 
 
 async def _require_verified(backend: Backend, caller: Caller, domain: str) -> None:
@@ -144,5 +177,7 @@ def _domain(row: DomainRow) -> DomainOut:
         account_count=row.accounts,
         alias_of=row.alias_of,
         verified_at=row.verified_at,
+        deleted_at=row.deleted_at,
+        erase_at=row.erase_at,
         created_at=row.created_at,
     )

@@ -75,8 +75,8 @@ async def rename_tenant(tenant_id: TenantId, tenant: TenantIn, backend: UseBacke
     responses=problems(Failure.NO_SUCH_TENANT, Failure.CONFLICT, with_input=True),
 )
 async def delete_tenant(tenant_id: TenantId, backend: UseBackend) -> None:
-    """409 while it has domains; the API keys that reach no further go with it."""
-    with blame("tenant_id", {Failure.CONFLICT: "The tenant has domains. Delete them first."}, where="path"):
+    """409 while it has domains, also deleted ones that are not yet erased; the API keys that reach no further go with it."""
+    with blame("tenant_id", {Failure.CONFLICT: "The tenant has domains, perhaps deleted ones. Erase them first."}, where="path"):
         await backend.tenants.delete(tenant_id)
 
 

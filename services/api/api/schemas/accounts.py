@@ -102,4 +102,6 @@ class AccountOut(BaseModel):
     files_tags: bool = Field(description=_FILES_TAGS)
     send_as: list[str] = Field(description=_SEND_AS)
     message_count: int
+    deleted_at: datetime | None = Field(description="When it was deleted; null: it is not")
+    erase_at: datetime | None = Field(description="Until when it can be restored")
     created_at: datetime

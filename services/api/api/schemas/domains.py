@@ -43,4 +43,6 @@ class DomainOut(BaseModel):
     account_count: int
     alias_of: str | None = Field(description="The domain whose addresses it has")
     verified_at: datetime | None = Field(description="When DNS showed that it is its tenant's")
+    deleted_at: datetime | None = Field(description="When it was deleted; null: it is not")
+    erase_at: datetime | None = Field(description="Until when it can be restored")
     created_at: datetime

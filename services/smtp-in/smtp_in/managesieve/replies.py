@@ -113,6 +113,7 @@ REPLIES: dict[Failure, Reply] = {
     Failure.INVALID_NAME: no("A script cannot have that name"),
     Failure.NO_SUCH_TENANT: UNEXPECTED,
     Failure.NO_SUCH_ENTRY: UNEXPECTED,
+    Failure.DELETED: UNEXPECTED,
     Failure.CHANGED: UNEXPECTED,
     Failure.INVALID_SCRIPT: no("That is no script"),
     Failure.NOT_PERMITTED: no("Not permitted"),

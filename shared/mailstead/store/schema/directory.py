@@ -45,11 +45,17 @@ domains = Table(
     Column("junk_score", Double, comment="from which a message is junk; none: the service decides"),
     Column("reject_score", Double, comment="from which it is refused"),
     moment("verified_at", nullable=True),
+    moment("deleted_at", nullable=True),
+    moment("erase_at", nullable=True),
+    Column("was_active", Boolean, comment="before it was deleted"),
     moment("created_at", default=True),
     CheckConstraint("name = lower(name) and name <> ''", name="name"),
     CheckConstraint("junk_score > 0 and reject_score > 0", name="scores"),
     CheckConstraint("alias_of <> domain_id", name="alias_of"),
+    CheckConstraint("(deleted_at is null) = (erase_at is null) and (deleted_at is null) = (was_active is null)", name="deleted"),
+    CheckConstraint("deleted_at is null or not active", name="deleted_inactive"),
     Index(None, "alias_of"),
+    Index(None, "erase_at", postgresql_where=text("erase_at is not null")),
 )
 
 accounts = Table(
@@ -71,6 +77,9 @@ accounts = Table(
     Column("keeps_copy", Boolean, nullable=False, server_default=text("true"), comment="of what is forwarded"),
     Column("files_tags", Boolean, nullable=False, server_default=text("false"), comment="user+tag goes to mailbox tag"),
     Column("send_as", ARRAY(Text), nullable=False, server_default=text("'{}'"), comment="others' addresses, @domains"),
+    moment("deleted_at", nullable=True),
+    moment("erase_at", nullable=True),
+    Column("was_active", Boolean, comment="before it was deleted"),
     moment("created_at", default=True),
     CheckConstraint("address = lower(address)", name="address"),
     CheckConstraint("role in ('owner', 'tenant_admin', 'operator')", name="role"),
@@ -78,7 +87,10 @@ accounts = Table(
     CheckConstraint("quota_messages >= 0", name="quota_messages"),
     CheckConstraint("keeps_copy or forwards <> '{}'", name="keeps_copy"),
     CheckConstraint(f"cardinality(forwards) <= {MAX_FORWARDS} and cardinality(send_as) <= {MAX_SEND_AS}", name="lists"),
+    CheckConstraint("(deleted_at is null) = (erase_at is null) and (deleted_at is null) = (was_active is null)", name="deleted"),
+    CheckConstraint("deleted_at is null or not active", name="deleted_inactive"),
     Index(None, "domain_id"),
+    Index(None, "erase_at", postgresql_where=text("erase_at is not null")),
 )
 
 addresses = Table(

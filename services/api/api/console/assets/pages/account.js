@@ -1,12 +1,13 @@
 // One account, as who looks after it sees it.
 
-import { ask as request, patch, put, get, remove } from "../api.js";
+import { ask as request, patch, put, get } from "../api.js";
 import { h } from "../dom.js";
 import { bytes, count, time } from "../format.js";
-import { go, href, reload } from "../router.js";
+import { href, reload } from "../router.js";
 import { me } from "../session.js";
 import { button, doing, facts, heading, section, usage } from "../parts/bits.js";
-import { ask, confirmByName } from "../parts/dialog.js";
+import { deletedPage, deletes } from "../parts/deletion.js";
+import { ask } from "../parts/dialog.js";
 import { form } from "../parts/form.js";
 import { passphrase } from "../parts/passphrase.js";
 import { fetched } from "../parts/states.js";
@@ -23,6 +24,7 @@ const ROLES = [
 export async function account({ parameters: { id }, signal }) {
   const path = `/accounts/${encodeURIComponent(id)}`;
   const { data, etag } = await request("GET", path, { signal });
+  if (data.deleted_at) return deletedPage(whatGoes(path, data));
   return h(
     "div",
     {},
@@ -44,8 +46,8 @@ export async function account({ parameters: { id }, signal }) {
     access(path, data, signal),
     section(
       "Delete this account",
-      { text: "Suspend it instead if it may be wanted again: that can be undone at any time." },
-      button("Delete account …", () => end(path, data), { kind: "danger-quiet" }),
+      { text: "It can be restored for some days. Suspend it instead if it may be wanted again later." },
+      button("Delete account …", () => deletes(whatGoes(path, data)), { kind: "danger-quiet" }),
     ),
   );
 }
@@ -189,27 +191,19 @@ function newPassword(path, data) {
   });
 }
 
-async function end(path, data) {
-  const done = await confirmByName(`Delete ${data.address}`, {
+function whatGoes(path, data) {
+  return {
+    path,
     name: data.address,
-    intro: h(
-      "p",
-      {},
-      `The account and all its mail (${count(data.message_count)} messages, ${bytes(data.used_bytes)}) are deleted for good. `,
-      h("strong", {}, "This cannot be undone."),
-    ),
-    extra: [
-      {
-        name: "erase",
-        type: "checkbox",
-        label: "Erase it without the delay of a day",
-        hint: "For a request of erasure: what it sent goes from the queue's records too.",
-      },
+    what: "account",
+    list: { href: "/accounts", text: "Accounts" },
+    link: href("/accounts"),
+    about: stateOf(data),
+    held: [
+      ["Storage", usage(data.used_bytes, data.quota_bytes)],
+      ["Messages", count(data.message_count)],
     ],
-    label: "Delete account",
-    submit: ({ erase }) => remove(path, { erase }),
-  });
-  if (!done) return;
-  toast(`${data.address} is deleted.`);
-  await go("/accounts", { replacing: true });
+    deleted: data,
+    intro: `The account and all its mail go: ${count(data.message_count)} messages, ${bytes(data.used_bytes)}.`,
+  };
 }

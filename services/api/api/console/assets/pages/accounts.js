@@ -15,13 +15,16 @@ export const GIB = 1024 ** 3;
 const TYPING = 250; // milliseconds after the last key until it is searched
 const MOST_DOMAINS = 500;
 
-export const stateOf = (account) => (account.active ? badge("ok", "Active") : badge("bad", "Suspended"));
+export function stateOf(account) {
+  if (account.deleted_at) return badge("bad", "Deleted");
+  return account.active ? badge("ok", "Active") : badge("bad", "Suspended");
+}
 
 export async function accounts({ query, signal }) {
   const known = (await get("/domains", { limit: MOST_DOMAINS, fields: "name,alias_of" }, signal)).items
     .filter((domain) => !domain.alias_of)
     .map((domain) => domain.name);
-  const wanted = { address: query.address ?? "", domain: query.domain ?? "", active: query.active ?? "" };
+  const wanted = { address: query.address ?? "", domain: query.domain ?? "", active: query.active ?? "", deleted: query.deleted ?? "" };
   const columns = [
     {
       label: "Address",
@@ -73,16 +76,7 @@ export async function accounts({ query, signal }) {
         }),
       ),
       choice("Domain", [["", "All domains"], ...known.map((name) => [name, name])], wanted.domain, narrow("domain")),
-      choice(
-        "State",
-        [
-          ["", "Any state"],
-          ["true", "Active"],
-          ["false", "Suspended"],
-        ],
-        wanted.active,
-        narrow("active"),
-      ),
+      states(wanted, () => list.refresh(), ["Active", "Suspended"]),
     ),
     list,
   );
@@ -99,6 +93,22 @@ export function choice(label, options, value, changed) {
       options.map(([key, text]) => h("option", { value: key, selected: key === value }, text)),
     ),
   );
+}
+
+// Changes `active` and `deleted` of what is wanted: what is deleted is a list of its own.
+export function states(wanted, refresh, [active, suspended]) {
+  const options = [
+    ["", "Any state"],
+    ["true", active],
+    ["false", suspended],
+    ["deleted", "Deleted"],
+  ];
+  return choice("State", options, wanted.deleted ? "deleted" : wanted.active, (event) => {
+    const deleted = event.target.value === "deleted";
+    Object.assign(wanted, { active: deleted ? "" : event.target.value, deleted: deleted ? "true" : "" });
+    rememberQuery(wanted);
+    refresh();
+  });
 }
 
 export function patient(act) {

@@ -3,9 +3,10 @@
 import { ask as request, get, patch, post, put, remove } from "../api.js";
 import { h } from "../dom.js";
 import { plural, time } from "../format.js";
-import { go, href, reload } from "../router.js";
+import { href, reload } from "../router.js";
 import { badge, button, copyButton, doing, facts, heading, section } from "../parts/bits.js";
-import { ask, confirmByName } from "../parts/dialog.js";
+import { deletedPage, deletes } from "../parts/deletion.js";
+import { ask } from "../parts/dialog.js";
 import { form } from "../parts/form.js";
 import { empty, fetched } from "../parts/states.js";
 import { table } from "../parts/table.js";
@@ -34,6 +35,7 @@ const KEY_STATES = { published: ["idle", "Not signing yet"], active: ["ok", "Sig
 export async function domain({ parameters: { name }, signal }) {
   const path = `/domains/${encodeURIComponent(name)}`;
   const { data, etag } = await request("GET", path, { signal });
+  if (data.deleted_at) return deletedPage(whatGoes(path, data));
   return h(
     "div",
     {},
@@ -56,8 +58,8 @@ export async function domain({ parameters: { name }, signal }) {
     spam(path, data, etag),
     section(
       "Delete this domain",
-      { text: "Its aliases go with it. Accounts and alias domains have to be deleted first." },
-      button("Delete domain …", () => end(path, data), { kind: "danger-quiet" }),
+      { text: "Accounts and alias domains have to be deleted first. It can be restored for some days." },
+      button("Delete domain …", () => deletes(whatGoes(path, data)), { kind: "danger-quiet" }),
     ),
   );
 }
@@ -289,19 +291,16 @@ function spam(path, data, etag) {
   );
 }
 
-async function end(path, data) {
-  const done = await confirmByName(`Delete ${data.name}`, {
+function whatGoes(path, data) {
+  return {
+    path,
     name: data.name,
-    intro: h(
-      "p",
-      {},
-      "Mail for this domain will be refused from then on. Its aliases and signing keys are deleted with it. ",
-      h("strong", {}, "This cannot be undone."),
-    ),
-    label: "Delete domain",
-    submit: () => remove(path),
-  });
-  if (!done) return;
-  toast(`${data.name} is deleted.`);
-  await go("/domains", { replacing: true });
+    what: "domain",
+    list: { href: "/domains", text: "Domains" },
+    link: href("/domains"),
+    about: stateOf(data),
+    held: [["Alias of", data.alias_of]],
+    deleted: data,
+    intro: "Mail for this domain will be refused. Its aliases and signing keys go with it.",
+  };
 }

@@ -9,6 +9,7 @@ import { badge, button, heading } from "../parts/bits.js";
 import { ask } from "../parts/dialog.js";
 import { empty } from "../parts/states.js";
 import { pages } from "../parts/table.js";
+import { states } from "./accounts.js";
 
 const NAME = { autocapitalize: "none", autocomplete: "off", spellcheck: "false" };
 const MOST_TENANTS = 500;
@@ -39,11 +40,13 @@ function adding(tenants) {
 }
 
 export function stateOf(domain) {
+  if (domain.deleted_at) return badge("bad", "Deleted");
   if (domain.active) return badge("ok", "Active");
   return domain.verified_at ? badge("bad", "Suspended") : badge("warn", "Waits for verification");
 }
 
-export async function domains({ signal }) {
+export async function domains({ query, signal }) {
+  const wanted = { active: query.active ?? "", deleted: query.deleted ?? "" };
   const tenants =
     me().role === "operator" ? (await get("/tenants", { limit: MOST_TENANTS, fields: "id,name" }, signal)).items : [];
   const add = async () => {
@@ -69,16 +72,20 @@ export async function domains({ signal }) {
       : []),
     { label: "Added", cell: (domain) => time(domain.created_at) },
   ];
-  const first = () =>
-    empty(
+  const first = () => {
+    if (wanted.active || wanted.deleted) return empty("No domain fits", "No domain is in this state.");
+    return empty(
       "No domains yet",
       "Add one to give it accounts and receive its mail.",
       button("Add a domain", add, { kind: "primary", symbol: "plus" }),
     );
+  };
+  const list = pages("Domains", columns, (cursor) => page("/domains", wanted, cursor, signal), first);
   return h(
     "div",
     {},
     heading("Domains", { actions: [button("Add domain", add, { kind: "primary", symbol: "plus" })] }),
-    pages("Domains", columns, (cursor) => page("/domains", {}, cursor, signal), first),
+    h("div", { class: "filters" }, states(wanted, () => list.refresh(), ["Active", "Suspended"])),
+    list,
   );
 }

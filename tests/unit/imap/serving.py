@@ -114,15 +114,17 @@ class Client:
         self._tags = count(1)
 
     async def command(self, command: bytes) -> bytes:
-        """All that is said until the tagged answer, with it; what there is when the connection ends before."""
+        """All that is said until the tagged answer, with it; what there is when the connection ends before.
+
+        What NOTIFY tells on its own may stand behind it, or before the next one.
+        """
         tag = b"t%d " % next(self._tags)
         self.writer.write(tag + command + b"\r\n")
         said = b""
         async with asyncio.timeout(20):
             while more := await self.reader.read(1 << 20):
                 said += more
-                last = said.removesuffix(b"\r\n").rpartition(b"\r\n")[2]
-                if said.endswith(b"\r\n") and last.startswith(tag):
+                if said.endswith(b"\r\n") and b"\r\n" + tag in b"\r\n" + said:
                     break
         return said
 

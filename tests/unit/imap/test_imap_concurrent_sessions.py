@@ -25,6 +25,7 @@ FLAGS = ("\\Seen", "\\Deleted", "\\Flagged", "\\Answered", "$Label", "Work")
 NOTIFY = b"NOTIFY SET (selected-delayed (MessageNew (UID FLAGS MODSEQ) MessageExpunge FlagChange))"
 MESSAGE = b"APPEND INBOX (%b) {14+}\r\nSubject: x\r\n\r\n"
 
+_TAGGED = re.compile(rb"t\d+ ")
 _FETCH = re.compile(rb"\* (\d+) FETCH \((.*)")
 _UID = re.compile(rb"\bUID (\d+)")
 _FLAGS = re.compile(rb"\bFLAGS \(([^)]*)\)")
@@ -84,7 +85,7 @@ class Believer:
         """(the tagged answer, the messages as FETCH told of them, in order)."""
         lines = (await self._client.command(command)).split(b"\r\n")
         told = [known for line in lines if (known := self._hear(line, by_number=by_number)) is not None]
-        return lines[-2], told
+        return next(line for line in lines if _TAGGED.match(line)), told
 
     def _hear(self, line: bytes, *, by_number: bool) -> Known | None:
         if found := re.fullmatch(rb"\* (\d+) EXISTS", line):

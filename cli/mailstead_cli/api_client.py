@@ -12,6 +12,7 @@ import typer
 TIMEOUT = 30.0  # seconds; hashing a password may have to wait for its turn
 LONG_TIMEOUT = 600.0  # seconds; of an import whose passwords are to be hashed
 PAGE = 500  # items asked for at once
+PIECE = 256 * 1024  # octets that are written or sent at once
 FOLLOW_PAUSE = 1.0  # seconds until a stream that ended is asked for again
 FOLLOW_TIMEOUT = 60.0  # seconds; a stream that brings nothing for so long, not even a comment, is dead
 
@@ -47,9 +48,21 @@ class Api:
     def post(self, path: str, body: Json | None = None) -> Json:
         return self._ask("POST", path, body)
 
-    def send(self, path: str, octets: bytes, media_type: str) -> Json:
+    def send(self, path: str, octets: bytes | Iterator[bytes], media_type: str) -> Json:
         """A body that is no JSON."""
         return self._ask("POST", path, octets=octets, media_type=media_type)
+
+    def fetch(self, path: str) -> Iterator[bytes]:
+        """An answer that is no JSON, as it comes in; when it ends early that is a failure."""
+        try:
+            headers = {"Authorization": f"Bearer {self.token}"}
+            with httpx.stream("GET", self.url.rstrip("/") + path, headers=headers, timeout=TIMEOUT) as answer:
+                if answer.is_error:
+                    answer.read()
+                    raise ApiFailure(_explain(answer))
+                yield from answer.iter_bytes(PIECE)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise ApiFailure(f"the API at {self.url} does not answer: {error or type(error).__name__}") from error
 
     def patch(self, path: str, body: Json) -> Json:
         return self._ask("PATCH", path, body)
@@ -96,7 +109,13 @@ class Api:
                 return
 
     def _ask(
-        self, method: str, path: str, body: Json | None = None, *, octets: bytes | None = None, media_type: str = ""
+        self,
+        method: str,
+        path: str,
+        body: Json | None = None,
+        *,
+        octets: bytes | Iterator[bytes] | None = None,
+        media_type: str = "",
     ) -> Json:
         headers = {"Authorization": f"Bearer {self.token}"} | ({"Content-Type": media_type} if media_type else {})
         timeout = LONG_TIMEOUT if octets else TIMEOUT

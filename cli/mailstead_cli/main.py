@@ -2,7 +2,7 @@
 
 import typer
 
-from mailstead_cli import accounts, domains, events, keys, queue, suppressions, tenants, webhooks
+from mailstead_cli import accounts, domains, events, keys, mail, queue, suppressions, tenants, webhooks
 from mailstead_cli.audit import audit
 from mailstead_cli.check import check
 from mailstead_cli.doctor import doctor
@@ -26,6 +26,7 @@ app.command()(journey)
 app.command()(restored)
 app.add_typer(domains.app, name="domains")
 app.add_typer(accounts.app, name="accounts")
+app.add_typer(mail.app, name="mail")
 app.add_typer(queue.app, name="queue")
 app.add_typer(suppressions.app, name="suppressions")
 app.add_typer(webhooks.app, name="webhooks")

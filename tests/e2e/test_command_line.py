@@ -3,6 +3,7 @@
 import asyncio
 import imaplib
 import json
+import mailbox
 import os
 import smtplib
 import subprocess
@@ -128,6 +129,28 @@ async def test_the_queue_in_an_operators_hands(stack: Stack) -> None:
     assert "cancelled" in life
     assert "name a message" in await run("queue", "hold", status=1)
     assert "is no time" in await run("queue", "list", "--older-than", "soon", status=1)
+
+
+async def test_mail_as_files(stack: Stack, tmp_path: Path) -> None:
+    alice, bob = await stack.new_account(), await stack.new_account()
+    folder = mailbox.Maildir(tmp_path / "Maildir")
+    for n in range(3):
+        folder.add(b"Subject: %d\nMessage-ID: <%d@files.test>\n\nA line.\n" % (n, n))
+    folder.add_folder("Lists.python").add(b"Subject: list\nMessage-ID: <list@files.test>\n\nA line.\n")
+
+    async def run(*arguments: str, status: int = 0) -> str:
+        return await asyncio.to_thread(mailstead, stack, "mail", *arguments, status=status)
+
+    said = await run("import", alice.user, str(tmp_path / "Maildir"))
+    assert said.splitlines() == ["made Lists/python", "4 messages filed, 0 were there, 0 refused"]
+    archive, box = tmp_path / "all.tar", tmp_path / "inbox.mbox"
+    assert str(archive) in await run("export", alice.user, str(archive))
+    await run("export", alice.user, str(box), "--mailbox", "INBOX")
+    assert json.loads(await run("import", bob.user, str(archive), "--json"))["filed_count"] == 4
+    assert "0 messages filed, 3 were there" in await run("import", bob.user, str(box))
+    assert "made Old" in await run("import", bob.user, str(box), "--into", "Old")
+    assert "no mailbox" in await run("export", alice.user, str(box), "--mailbox", "Nowhere", status=1)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["Maildir", "all.tar", "inbox.mbox"]
 
 
 def test_addresses_that_are_not_written_to(stack: Stack) -> None:

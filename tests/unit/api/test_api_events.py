@@ -101,6 +101,7 @@ class Followed:
 
     def __init__(self) -> None:
         self.events: dict[str, dict[str, Any]] = {}
+        self.last: str | None = None  # what is said as Last-Event-ID, as browsers know it
         self.quiet = 0
 
     async def read(self, response: httpx.Response) -> None:
@@ -111,11 +112,14 @@ class Followed:
             elif line:
                 name, _, value = line.partition(": ")
                 fields[name] = value
-            elif "id" in fields:
-                event = orjson.loads(fields["data"])
-                assert (str(event["position"]), event["type"]) == (fields["id"], fields["event"])
-                assert fields["id"] not in self.events
-                self.events[fields["id"]] = event
+            else:
+                assert int(fields["id"]) >= int(self.last or 0)
+                self.last = fields["id"]
+                if "data" in fields:
+                    event = orjson.loads(fields["data"])
+                    assert (str(event["position"]), event["type"]) == (fields["id"], fields["event"])
+                    assert fields["id"] not in self.events
+                    self.events[fields["id"]] = event
                 fields = {}
 
     @property
@@ -157,13 +161,18 @@ async def test_a_stream_tells_what_happens_and_goes_on_where_it_ended(
             await happen(owner_db, jobs_db, tenant, "b")
             await eventually(lambda: first.subjects == ["a", "b"])
         await happen(owner_db, jobs_db, tenant, *map(str, range(250)))
-        async with following(client, **{"Last-Event-ID": list(first.events)[-1]}) as second:
+        async with following(client, **{"Last-Event-ID": first.last or ""}) as second:
             await eventually(lambda: len(second.events) == 250)
             await happen(owner_db, jobs_db, tenant, "c")
             await eventually(lambda: len(second.events) == 251)
         async with following(client) as fresh:
             await happen(owner_db, jobs_db, tenant, "d")
             await eventually(lambda: fresh.subjects == ["d"])
+        async with following(client) as empty:
+            await eventually(lambda: empty.last)
+        await happen(owner_db, jobs_db, tenant, "while nobody followed")
+        async with following(client, **{"Last-Event-ID": empty.last or ""}) as again:
+            await eventually(lambda: again.subjects == ["while nobody followed"])
 
 
 async def test_a_quiet_stream_beats_and_ends(
@@ -175,7 +184,8 @@ async def test_a_quiet_stream_beats_and_ends(
             await happen(owner_db, jobs_db, tenant, "not asked for")
             await eventually(lambda: followed.quiet > 2)
         response = await client.get("/v1/events/stream")  # it ends by itself
-        assert response.text.startswith("retry: 2000\n\n")
+        assert int(response.text.partition("id: ")[2].partition("\n")[0]) > 0, "all that was there has been looked at"
+        assert response.text.startswith("retry: 2000\nid: ")
 
 
 async def test_streams_are_bounded_and_end_with_their_replica(served: Start, key: str, tenant: int) -> None:

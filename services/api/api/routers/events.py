@@ -26,8 +26,7 @@ from mailstead.store.event_log import EventRow
 LISTENS = timedelta(days=7)  # for which events are written after a reading
 HEARTBEAT_SECONDS = 15.0  # so that nobody between takes a quiet stream for a dead one
 PAGE = 100  # events of one read
-RETRY = b"retry: 2000\n\n"  # milliseconds until who follows comes back
-HEARTBEAT = b": nothing new\n\n"
+RETRY_MILLISECONDS = 2000  # until who follows comes back
 
 log = get_logger()
 
@@ -103,12 +102,15 @@ async def stream_events(
 async def _followed(
     backend: Backend, caller: str, position: int, tenant_id: int | None, types: Sequence[str]
 ) -> AsyncIterator[bytes]:
-    """What a stream is made of. It reads by pages: nothing is open while the client takes its time."""
+    """What a stream is made of. It reads by pages: nothing is open while the client takes its time.
+
+    Where it begins, and how far it has looked, is told without an event, so that who has seen none comes back to the right place.
+    """
     feed, clock = backend.event_feed, asyncio.get_running_loop().time
     until = clock() + feed.seconds
     try:
         async with feed.stream(caller):
-            yield RETRY
+            yield f"retry: {RETRY_MILLISECONDS}\nid: {position}\n\n".encode()
             while (left := until - clock()) > 0 and not feed.closed:
                 known = feed.last  # all up to here can be seen by what is read now
                 rows = await backend.event_log.list(PAGE, position, tenant_id, types)
@@ -116,7 +118,7 @@ async def _followed(
                     yield _written(row)
                 position = rows[-1].position if rows else max(position, known)
                 if not rows and not await feed.moved(known, min(left, HEARTBEAT_SECONDS)):
-                    yield HEARTBEAT
+                    yield f": nothing new\nid: {position}\n\n".encode()
     except Refused as refused:  # what has been sent is good: who follows comes back for the rest
         log.warning("a stream of events ended early", caller=caller, reason=refused.detail)
 

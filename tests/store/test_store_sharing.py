@@ -105,6 +105,25 @@ async def test_an_account_that_goes_takes_its_rights_along(
         assert await owner_db.fetch("look", f"SELECT FROM {table}") == [], table
 
 
+async def test_a_deleted_account_shares_nothing_until_it_is_restored(
+    sharing: Sharing, mailboxes: Mailboxes, alice: Account, bob: Account, deletion: Deletion
+) -> None:
+    inbox = await mailboxes.get(alice.account_id, "INBOX")
+    await sharing.change(reader(alice), inbox.mailbox_id, bob.account_id, lambda _: "lr")
+
+    async def reached() -> tuple[int, bool, str, bool]:
+        found = await sharing.find(reader(bob), alice.address, ["INBOX"])
+        rights = await sharing.rights(reader(bob), alice.account_id, inbox.mailbox_id)
+        account = await sharing.account(reader(bob), alice.address)
+        return len(await sharing.mailboxes(reader(bob))), found is not None, rights, account is not None
+
+    assert await reached() == (1, True, "lr", True)
+    await deletion.delete_account(alice.account_id, timedelta(days=1))
+    assert await reached() == (0, False, "", False)
+    await deletion.restore_account(alice.account_id)
+    assert await reached() == (1, True, "lr", True)
+
+
 async def test_mail_of_another_account_is_described_anew_and_kept_once(
     messages: Messages,
     mailboxes: Mailboxes,

@@ -30,19 +30,21 @@ ORDER BY account_id LIMIT $4
 _SHARED = f"""
 SELECT a.address, {_GIVEN} AS rights, {_MAILBOX}
 FROM mailboxes m JOIN accounts a USING (account_id)
-WHERE m.account_id = ANY($2::bigint[]) AND a.tenant_id = $3
+WHERE m.account_id = ANY($2::bigint[]) AND a.tenant_id = $3 AND a.deleted_at IS NULL
   AND EXISTS (SELECT FROM mailbox_rights r WHERE r.account_id = m.account_id AND r.mailbox_id = m.mailbox_id
               AND r.grantee = ANY($1::bigint[]))
 ORDER BY a.address, m.name LIMIT $4
 """  # noqa: S608 - constants only
 _FIND = f"""
 SELECT a.address, {_GIVEN} AS rights, {_MAILBOX}
-FROM accounts a JOIN mailboxes m USING (account_id) WHERE a.address = $2 AND a.tenant_id = $3 AND m.name = ANY($4::text[])
+FROM accounts a JOIN mailboxes m USING (account_id) WHERE a.address = $2 AND a.tenant_id = $3
+  AND a.deleted_at IS NULL AND m.name = ANY($4::text[])
 ORDER BY length(m.name) DESC LIMIT 1
 """  # noqa: S608 - constants only
 _RIGHTS = """
 SELECT coalesce(string_agg(rights, ''), '') FROM mailbox_rights
 WHERE account_id = $1 AND mailbox_id = $2 AND grantee = ANY($3::bigint[])
+  AND EXISTS (SELECT FROM accounts a WHERE a.account_id = $1 AND a.deleted_at IS NULL)
 """
 _ACL = """
 SELECT r.grantee, a.address, r.rights FROM mailbox_rights r LEFT JOIN accounts a ON a.account_id = r.grantee
@@ -90,7 +92,7 @@ class Reader:
 
 
 class Sharing:
-    """No method shows, or changes, anything across tenants."""
+    """No method shows, or changes, anything across tenants, nor shows what an account has that is deleted and can be restored."""
 
     def __init__(self, database: Database, announce: Announce) -> None:
         self._database = database
@@ -118,7 +120,7 @@ class Sharing:
 
     async def account(self, reader: Reader, address: str) -> int | None:
         """The account of that name in the tenant of `reader`."""
-        sql = "SELECT account_id FROM accounts WHERE address = $1 AND tenant_id = $2"
+        sql = "SELECT account_id FROM accounts WHERE address = $1 AND tenant_id = $2 AND deleted_at IS NULL"
         row = await self._database.fetchrow("find account", sql, address, reader.tenant_id)
         return None if row is None else int(row["account_id"])
 

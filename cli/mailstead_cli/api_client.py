@@ -13,6 +13,7 @@ TIMEOUT = 30.0  # seconds; hashing a password may have to wait for its turn
 LONG_TIMEOUT = 600.0  # seconds; of an import whose passwords are to be hashed
 PAGE = 500  # items asked for at once
 PIECE = 256 * 1024  # octets that are written or sent at once
+BUSY = (429, 502, 503, 504)  # what a replica that goes, or what stands before it, answers for a while
 FOLLOW_PAUSE = 1.0  # seconds until a stream that ended is asked for again
 FOLLOW_TIMEOUT = 60.0  # seconds; a stream that brings nothing for so long, not even a comment, is dead
 
@@ -86,10 +87,12 @@ class Api:
             time.sleep(FOLLOW_PAUSE)
 
     def _lines(self, path: str, query: Mapping[str, str | list[str]], headers: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-        """The fields of one stream."""
+        """The fields of one stream; none where one that is gone on with cannot be had at this moment."""
         bearer = {"Authorization": f"Bearer {self.token}", **headers}
         at = self.url.rstrip("/") + path
         with httpx.stream("GET", at, params=query, headers=bearer, timeout=httpx.Timeout(TIMEOUT, read=FOLLOW_TIMEOUT)) as answer:
+            if headers and answer.status_code in BUSY:
+                return
             if answer.is_error:
                 answer.read()
                 raise ApiFailure(_explain(answer))

@@ -203,7 +203,9 @@ async def api(settings: ApiSettings, runtime: Runtime) -> AsyncIterator[None]:
             (message_changes.UPLOADS, settings.api_max_message),
             (mail_files.IMPORTS, settings.api_max_mail_import),
         )
-        guarded = Outermost(app, ApiMetrics.register(runtime.registry), settings.api_max_body, bodies)
+        metrics = ApiMetrics.register(runtime.registry)
+        metrics.event_streams.set_function(lambda: backend.event_feed.streams)
+        guarded = Outermost(app, metrics, settings.api_max_body, bodies)
         await stack.enter_async_context(serve_http(guarded, settings, runtime))
         stack.callback(backend.event_feed.close)
         yield

@@ -41,6 +41,11 @@ class EventFeed:
         self._moved.set()
 
     @property
+    def streams(self) -> int:
+        """How many there are now."""
+        return self._streams.total()
+
+    @property
     def closed(self) -> bool:
         return self._closed
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from itertools import product
 from typing import get_args
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from api.schemas.canary_runs import CanaryOutcome, CanaryPath
 from mailstead.ops.metrics import SECONDS, from_zero
@@ -17,17 +17,19 @@ class ApiMetrics:
     """`route` is the template of the path, never the path; one that matches none is `none`."""
 
     requests: Histogram
+    event_streams: Gauge
 
     @classmethod
     def register(cls, registry: CollectorRegistry) -> "ApiMetrics":
         return cls(
             requests=Histogram(
                 "mailstead_api_request_seconds",
-                "Time from the head of a request to the end of its answer",
+                "Time from the head of a request to the end of its answer; of streams, to its beginning",
                 ["method", "route", "status"],
                 buckets=SECONDS,
                 registry=registry,
-            )
+            ),
+            event_streams=Gauge("mailstead_api_event_streams", "Streams of events that are open", registry=registry),
         )
 
 

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from mailstead.ops.metrics import from_zero
+
 JOB_SECONDS = (0.01, 0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600)
 WEBHOOK_SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60)
 
@@ -49,11 +51,14 @@ class JobsMetrics:
                 registry=registry,
             ),
             relayed=Counter("mailstead_outside_events", "Events that the outside is told", registry=registry),
-            webhook_attempts=Counter(
-                "mailstead_webhook_attempts",
-                "Attempts to tell a webhook an event: delivered, deferred or failed (given up)",
-                ["outcome"],
-                registry=registry,
+            webhook_attempts=from_zero(
+                Counter(
+                    "mailstead_webhook_attempts",
+                    "Attempts to tell a webhook an event: delivered, deferred or failed (given up)",
+                    ["outcome"],
+                    registry=registry,
+                ),
+                *("delivered", "deferred", "failed"),
             ),
             webhook_seconds=Histogram(
                 "mailstead_webhook_seconds", "How long webhooks took to answer", buckets=WEBHOOK_SECONDS, registry=registry

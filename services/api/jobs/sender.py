@@ -49,8 +49,6 @@ class Sender:
         self._disable = timedelta(hours=settings.jobs_webhook_disable_hours)
         self._lease = lease
         self._metrics = metrics
-        for outcome in ("delivered", "deferred", "failed"):
-            metrics.webhook_attempts.labels(outcome)  # there from the beginning, as 0
         self._under_way: dict[asyncio.Task[None], int] = {}  # -> webhook
 
     async def run(self) -> None:

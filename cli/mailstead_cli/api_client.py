@@ -68,6 +68,9 @@ class Api:
     def patch(self, path: str, body: Json) -> Json:
         return self._ask("PATCH", path, body)
 
+    def put(self, path: str, body: Json) -> Json:
+        return self._ask("PUT", path, body)
+
     def delete(self, path: str) -> None:
         self._ask("DELETE", path)
 

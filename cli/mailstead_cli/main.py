@@ -2,7 +2,21 @@
 
 import typer
 
-from mailstead_cli import accounts, domains, events, keys, mail, queue, suppressions, tenants, webhooks
+from mailstead_cli import (
+    accounts,
+    aliases,
+    app_passwords,
+    delivery_rules,
+    domains,
+    events,
+    keys,
+    mail,
+    queue,
+    sieve,
+    suppressions,
+    tenants,
+    webhooks,
+)
 from mailstead_cli.audit import audit
 from mailstead_cli.check import check
 from mailstead_cli.doctor import doctor
@@ -27,7 +41,11 @@ app.command()(restored)
 app.add_typer(domains.app, name="domains")
 app.add_typer(accounts.app, name="accounts")
 app.add_typer(mail.app, name="mail")
+app.add_typer(aliases.app, name="aliases")
+app.add_typer(app_passwords.app, name="app-passwords")
+app.add_typer(sieve.app, name="sieve")
 app.add_typer(queue.app, name="queue")
+app.add_typer(delivery_rules.app, name="delivery-rules")
 app.add_typer(suppressions.app, name="suppressions")
 app.add_typer(webhooks.app, name="webhooks")
 app.add_typer(events.app, name="events")

@@ -77,6 +77,42 @@ def test_the_life_of_an_account(stack: Stack) -> None:
     assert "cli.test" not in mailstead(stack, "domains", "list", "--deleted")
 
 
+def test_aliases_app_passwords_scripts_and_delivery_rules(stack: Stack, tmp_path: Path) -> None:
+    mailstead(stack, "domains", "create", "more.test")
+    mailstead(stack, "accounts", "create", "dora@more.test", "--password-stdin", password="a first secret")
+    assert "goes to dora@more.test" in mailstead(stack, "aliases", "create", "Sales@more.test", "dora@more.test")
+    mailstead(stack, "aliases", "change", "sales@more.test", "--to", "x@else.test", "--to", "dora@more.test", "--suspended")
+    (alias,) = json.loads(mailstead(stack, "aliases", "list", "--domain", "more.test", "--json"))
+    assert (alias["targets"], alias["active"]) == (["x@else.test", "dora@more.test"], False)
+    assert "sales@more.test is deleted" in mailstead(stack, "aliases", "delete", "sales@more.test")
+
+    secret = mailstead(stack, "app-passwords", "create", "dora@more.test", "Phone", "--for", "imap").strip()
+    assert logs_in(stack, "dora@more.test", secret)
+    (made,) = json.loads(mailstead(stack, "app-passwords", "list", "dora@more.test", "--json"))
+    assert "Phone" in mailstead(stack, "app-passwords", "list", "dora@more.test")
+    mailstead(stack, "app-passwords", "revoke", "dora@more.test", str(made["id"]))
+    assert not logs_in(stack, "dora@more.test", secret)
+
+    script = tmp_path / "main.sieve"
+    script.write_text("keep;\n")
+    assert "main is stored and runs" in mailstead(stack, "sieve", "put", "dora@more.test", "main", str(script), "--active")
+    assert mailstead(stack, "sieve", "show", "dora@more.test", "main") == "keep;\n"
+    assert "yes" in mailstead(stack, "sieve", "list", "dora@more.test")
+    assert "is active" in mailstead(stack, "sieve", "delete", "dora@more.test", "main", status=1)
+    mailstead(stack, "sieve", "put", "dora@more.test", "main", str(script), "--inactive")
+    mailstead(stack, "sieve", "delete", "dora@more.test", "main")
+    script.write_text("keep")
+    assert "line 1" in mailstead(stack, "sieve", "put", "dora@more.test", "main", str(script), status=1)
+
+    options = ("--host", "relay.more.test", "--tls", "verified", "--username", "us", "--password-stdin")
+    rule = json.loads(mailstead(stack, "delivery-rules", "create", ".far.test", *options, "--json", password="pw"))
+    assert (rule["domain"], rule["username"]) == (".far.test", "us")
+    assert rule["id"][:8] in mailstead(stack, "delivery-rules", "list")
+    assert json.loads(mailstead(stack, "delivery-rules", "show", rule["id"])) == rule
+    mailstead(stack, "delivery-rules", "delete", rule["id"])
+    assert json.loads(mailstead(stack, "delivery-rules", "list", "--json")) == []
+
+
 async def test_a_changed_account_is_changed_at_once(stack: Stack) -> None:
     person = await stack.new_account()
     async with stack.api() as api:

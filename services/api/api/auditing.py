@@ -32,7 +32,7 @@ MAIL = frozenset(
         "export_mailbox",
     }
 )
-SECRETS = frozenset({"password", "key", "token", "secret", "uri"})  # fields that are never logged
+SECRETS = frozenset({"codes", "password", "key", "token", "secret", "uri"})  # fields that are never logged
 LONG = frozenset({"rows"})  # fields that are too much
 MAX_AFTER = 64 * 1024  # octets of an answer that is looked into
 

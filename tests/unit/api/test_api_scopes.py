@@ -66,6 +66,7 @@ ROUTES: dict[tuple[str, str], Scope | None] = {
     ("GET", "/v1/accounts/{account_id}/totp"): Scope.ACCOUNTS_READ,
     ("PUT", "/v1/accounts/{account_id}/totp"): Scope.ACCOUNTS_WRITE,
     ("PUT", "/v1/accounts/{account_id}/totp/confirmation"): Scope.ACCOUNTS_WRITE,
+    ("PUT", "/v1/accounts/{account_id}/totp/recovery-codes"): Scope.ACCOUNTS_WRITE,
     ("DELETE", "/v1/accounts/{account_id}/totp"): Scope.ACCOUNTS_WRITE,
     ("POST", "/v1/sign-ins"): None,
     ("GET", "/v1/sign-ins/current"): None,

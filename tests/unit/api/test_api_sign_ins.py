@@ -133,7 +133,7 @@ async def test_one_time_passwords(client: Client, account: dict[str, Any]) -> No
                  {code_at(secret, near) for near in range(step - 2, step + 3)})  # fmt: skip
     assert_problem(await client.put(f"{path}/confirmation", headers=me, json={"code": wrong}), 401, "code")
     assert (await client.put(f"{path}/confirmation", headers=me, json={"code": right})).status_code == 204
-    assert (await client.get(path, headers=me)).json() == {"enabled": True}
+    assert (await client.get(path, headers=me)).json() == {"enabled": True, "recovery_codes_left": 0}
     assert_problem(await client.put(path, headers=me), 409)
     for code in (None, wrong, right):  # a code is taken once
         assert_problem(await client.post("/v1/sign-ins", json=WHO | ({"code": code} if code else {})), 401, "code")
@@ -179,3 +179,30 @@ def test_what_is_open_to_owners_is_about_their_account(backend: Backend) -> None
     paths = {path for _, path in ROUTES if len(path.split("/")) > 4 and path.split("/")[4] in OWNED}
     assert all(path.startswith("/v1/accounts/{account_id}/") for path in paths)
     assert paths <= create_app(backend).openapi()["paths"].keys()
+
+
+async def test_recovery_codes_stand_in_for_the_program_once(client: Client, account: dict[str, Any]) -> None:
+    path = f"/v1/accounts/{account['id']}/totp"
+    assert_problem(await client.put(f"{path}/recovery-codes"), 404, "account_id")
+    secret = b32decode((await client.put(path)).json()["secret"])
+    assert_problem(await client.put(f"{path}/recovery-codes"), 404, "account_id")
+    code = code_at(secret, int(time.time()) // 30)
+    assert (await client.put(f"{path}/confirmation", json={"code": code})).status_code == 204
+    assert (await client.get(path)).json() == {"enabled": True, "recovery_codes_left": 0}
+
+    first = (await client.put(f"{path}/recovery-codes")).json()["codes"]
+    second = (await client.put(f"{path}/recovery-codes")).json()["codes"]
+    assert len({*first, *second}) == 20
+    who = {"address": ALICE["address"], "password": ALICE["password"]}
+    assert_problem(await client.post("/v1/sign-ins", json=who), 401, "code")
+    for wrong in (first[0], "x", "aaaa-aaaa-aaaa-aaaa"):
+        assert_problem(await client.post("/v1/sign-ins", json=who | {"recovery_code": wrong}), 401, "recovery_code")
+    given = who | {"recovery_code": second[3].upper().replace("-", " ")}
+    assert (await client.post("/v1/sign-ins", json=given)).status_code == 201
+    assert_problem(await client.post("/v1/sign-ins", json=given), 401, "recovery_code")
+    assert (await client.get(path)).json()["recovery_codes_left"] == 9
+    entries = (await client.get("/v1/audit-log", params={"action": "make_recovery_codes"})).json()["items"]
+    assert len(entries) == 4 and second[0] not in str(entries)
+
+    assert (await client.delete(path)).status_code == 204
+    assert (await client.get(path)).json() == {"enabled": False, "recovery_codes_left": 0}

@@ -14,12 +14,13 @@ from api.password_policy import require_strong
 from api.routers.accounts import AccountId
 from api.routes import Route
 from api.schemas.problem import FieldFault
-from api.schemas.sign_ins import CodeIn, PasswordIn, RoleIn, RoleOut, TotpOut, TotpSecretOut
+from api.schemas.sign_ins import CodeIn, PasswordIn, RecoveryCodesOut, RoleIn, RoleOut, TotpOut, TotpSecretOut
 from api.scopes import Scope
 from api.sparse import sparse
 from mailstead.events import AccountChanged
 from mailstead.model.failure import Failure, Refused
 from mailstead.ops.authentication import Peer
+from mailstead.store.totp import new_recovery_codes, recovery_code_hash
 from mailstead.wire.otp import SECRET_OCTETS, step_of, uri_of
 
 ISSUER = "Mailstead"
@@ -84,7 +85,8 @@ async def get_totp(account_id: AccountId, backend: UseBackend) -> TotpOut:
     """Whether a one-time password is asked for when somebody signs in. Programs log in with app passwords, without."""
     await backend.provisioning.account(account_id)
     found = await backend.totp.secret(account_id)
-    return TotpOut(enabled=found is not None and found[1])
+    left = await backend.totp.recovery_codes_left(account_id)
+    return TotpOut(enabled=found is not None and found[1], recovery_codes_left=left)
 
 
 @router.put(
@@ -117,6 +119,21 @@ async def confirm_totp(account_id: AccountId, asked: CodeIn, backend: UseBackend
     if step is None or not await backend.totp.use(account_id, step):
         fault = FieldFault(where="body", field="code", detail="This code is wrong, or was used before.")
         raise RefusedFor(Refused(Failure.BAD_CREDENTIALS, "wrong code"), fault)
+
+
+@router.put(
+    "/totp/recovery-codes",
+    dependencies=[requires(Scope.ACCOUNTS_WRITE, owner=True)],
+    responses=problems(Failure.NO_SUCH_ACCOUNT, Failure.NO_SUCH_KEY, with_input=True),
+)
+async def make_recovery_codes(account_id: AccountId, backend: UseBackend) -> RecoveryCodesOut:
+    """Ten new ones; those before are good no more. 404 while one-time passwords are off."""
+    await backend.provisioning.account(account_id)
+    key, codes = await backend.app_passwords.key(), new_recovery_codes()
+    hashes = [recovery_code_hash(key, account_id, code) for code in codes]
+    with blame("account_id", _TOTP, where="path"):
+        await backend.totp.put_recovery_codes(account_id, [hashed for hashed in hashes if hashed is not None])
+    return RecoveryCodesOut(codes=codes)
 
 
 @router.delete(

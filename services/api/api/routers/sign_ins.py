@@ -17,6 +17,7 @@ from mailstead.model.failure import Failure, Refused
 from mailstead.ops.authentication import Peer
 from mailstead.ops.logging import get_logger
 from mailstead.store.sign_ins import SignedIn
+from mailstead.store.totp import recovery_code_hash
 from mailstead.wire.otp import step_of
 
 router = APIRouter(route_class=Route, prefix="/v1/sign-ins", tags=["access"])
@@ -85,6 +86,14 @@ async def _require_code(backend: Backend, account_id: int, asked: SignInIn, peer
     found = await backend.totp.secret(account_id)
     if found is None or not found[1]:
         return
+    if asked.recovery_code:
+        hashed = recovery_code_hash(await backend.app_passwords.key(), account_id, asked.recovery_code)
+        if hashed is not None and await backend.totp.recover(account_id, hashed):
+            log.info("recovery code taken", account=asked.address, peer=peer.host)
+            return
+        await backend.authenticator.guessed(asked.address, peer)
+        fault = FieldFault(where="body", field="recovery_code", detail="This code is wrong, or was used before.")
+        raise RefusedFor(Refused(Failure.BAD_CREDENTIALS, "recovery code"), fault)
     step = step_of(found[0], asked.code, time.time()) if asked.code else None
     if step is not None and await backend.totp.use(account_id, step):
         return

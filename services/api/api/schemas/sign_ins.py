@@ -22,6 +22,9 @@ class SignInIn(Input):
     address: Annotated[str, StringConstraints(min_length=3, max_length=320)]
     password: GivenPassword
     code: Code | None = Field(default=None, description="Wanted where the account has one-time passwords")
+    recovery_code: Annotated[str, StringConstraints(min_length=1, max_length=100)] | None = Field(
+        default=None, description="One of the recovery codes instead of `code`; it is good once"
+    )
     cookie: bool = Field(default=False, description="Of a browser: the token is set as a cookie that no script can read")
 
 
@@ -64,6 +67,13 @@ class TotpOut(BaseModel):
     """Whether one-time passwords are asked for when somebody signs in."""
 
     enabled: bool
+    recovery_codes_left: int = Field(description="How many of them were not used yet")
+
+
+class RecoveryCodesOut(BaseModel):
+    """Codes for who has no program at hand. Shown now and never again."""
+
+    codes: list[str] = Field(description="Each is good once; spaces, hyphens and case do not matter")
 
 
 class TotpSecretOut(BaseModel):

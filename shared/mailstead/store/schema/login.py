@@ -78,7 +78,9 @@ totp_secrets = Table(
     Column("secret", LargeBinary, nullable=False),
     Column("confirmed", Boolean, nullable=False, server_default=text("false")),
     Column("last_step", BigInteger, nullable=False, server_default=text("0"), comment="no code is taken twice"),
+    Column("recovery_codes", ARRAY(LargeBinary), nullable=False, server_default=text("'{}'"), comment="HMAC-SHA-256 of each"),
     CheckConstraint("length(secret) = 20", name="secret"),
+    CheckConstraint("cardinality(recovery_codes) <= 10", name="recovery_codes"),
 )
 
 last_logins = Table(

@@ -21,8 +21,9 @@ export async function restore() {
   return person;
 }
 
-export async function signIn(address, password, code) {
-  person = await post("/sign-ins", { address, password, cookie: true, ...(code ? { code } : {}) });
+// `proof` is what is wanted besides: a `code`, or a `recovery_code`.
+export async function signIn(address, password, proof = {}) {
+  person = await post("/sign-ins", { address, password, cookie: true, ...proof });
   localStorage.setItem(HINT, "1");
   return person;
 }

@@ -2,6 +2,7 @@
 
 import { h, replace } from "../dom.js";
 import { signIn } from "../session.js";
+import { button } from "../parts/bits.js";
 import { form } from "../parts/form.js";
 import { mark } from "../parts/icons.js";
 
@@ -54,11 +55,36 @@ export function signInPage({ notice, done }) {
         card.querySelector("input").focus();
       },
       submit: async ({ code }) => {
-        await signIn(address, password, code);
+        await signIn(address, password, { code });
         await done();
       },
     });
-    replace(card, again);
+    const other = button("Use a recovery code", () => recovering(address, password), { kind: "link" });
+    replace(card, again, other);
+    card.querySelector("input").focus();
+  };
+  const recovering = (address, password) => {
+    const instead = form({
+      label: "Sign in",
+      intro: h("p", {}, "Enter one of the recovery codes of ", h("strong", {}, address), ". It is good once."),
+      fields: [
+        {
+          name: "recovery_code",
+          label: "Recovery code",
+          required: true,
+          maxlength: 100,
+          autocomplete: "off",
+          autocapitalize: "none",
+          spellcheck: "false",
+        },
+      ],
+      cancel: () => second(address, password),
+      submit: async (proof) => {
+        await signIn(address, password, proof);
+        await done();
+      },
+    });
+    replace(card, instead);
     card.querySelector("input").focus();
   };
   replace(card, first());

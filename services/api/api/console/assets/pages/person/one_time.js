@@ -2,8 +2,9 @@
 
 import { remove, get, put } from "../../api.js";
 import { h } from "../../dom.js";
+import { plural } from "../../format.js";
 import { badge, button, copyButton, section } from "../../parts/bits.js";
-import { ask } from "../../parts/dialog.js";
+import { ask, dialog } from "../../parts/dialog.js";
 import { qrCode } from "../../parts/qr.js";
 import { fetched } from "../../parts/states.js";
 import { toast } from "../../parts/toast.js";
@@ -12,11 +13,18 @@ export function oneTimePasswords(path, own, signal) {
   const place = `${path}/totp`;
   const shown = fetched(
     () => get(place, {}, signal),
-    ({ enabled }, refresh) => {
+    ({ enabled, recovery_codes_left: left }, refresh) => {
       const change = enabled
         ? button("Switch off …", () => switchOff(place, refresh))
         : own && button("Set up …", () => setUp(place, refresh), { kind: "primary" });
-      return h("div", { class: "line" }, enabled ? badge("ok", "On") : badge("idle", "Off"), change);
+      return h(
+        "div",
+        { class: "line" },
+        enabled ? badge("ok", "On") : badge("idle", "Off"),
+        enabled && h("span", { class: "muted" }, `${plural(left, "recovery code")} left`),
+        enabled && own && button("New recovery codes …", () => renew(place, refresh)),
+        change,
+      );
     },
   );
   return section(
@@ -57,8 +65,40 @@ async function setUp(place, refresh) {
     submit: ({ code }) => put(`${place}/confirmation`, { code }),
   });
   if (!done) return;
+  await showRecoveryCodes(place);
   toast("One-time passwords are on.");
   await refresh();
+}
+
+async function renew(place, refresh) {
+  const done = await ask("Make new recovery codes?", {
+    intro: "Those that you have are good no more.",
+    fields: [],
+    label: "Make new codes",
+    submit: () => true,
+  });
+  if (!done) return;
+  await showRecoveryCodes(place);
+  await refresh();
+}
+
+// They are kept by nobody but who sees them now.
+async function showRecoveryCodes(place) {
+  const { codes } = await put(`${place}/recovery-codes`);
+  await dialog("Recovery codes", (close) =>
+    h(
+      "div",
+      { class: "totp" },
+      h("p", {}, "Keep them safe: each signs you in once when your authenticator app is lost. They are not shown again."),
+      h("pre", { tabindex: "0" }, codes.join("\n")),
+      h(
+        "div",
+        { class: "actions" },
+        copyButton(codes.join("\n"), "the recovery codes"),
+        button("I have kept them", () => close(true), { kind: "primary" }),
+      ),
+    ),
+  );
 }
 
 async function switchOff(place, refresh) {

@@ -1,0 +1,96 @@
+"""`mailstead delivery-rules`: how mail leaves."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from mailstead_cli.api_client import DEFAULT_URL, Api, AsJson, Json, Token, Url
+from mailstead_cli.output import print_json, print_table
+
+app = typer.Typer(no_args_is_help=True, help="How mail leaves: smart hosts, relays, the least TLS, source addresses.")
+
+COLUMNS = {
+    "Id": "id",
+    "Tenant": "tenant_id",
+    "Domain": "for",
+    "Host": "host",
+    "Port": "port",
+    "By": "protocol",
+    "TLS": "tls",
+    "As": "username",
+    "From": "source",
+}
+
+Domain = Annotated[
+    str, typer.Argument(help="example.org, .example.org for all below it, or '' for any domain", show_default=False)
+]
+Rule = Annotated[str, typer.Argument(help="The id of the rule", show_default=False)]
+
+
+@app.command("list")
+def list_rules(token: Token, url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
+    """All rules; the most particular one holds."""
+    items = Api(url, token).every("/v1/delivery-rules")
+    if as_json:
+        print_json(list(items))
+    else:
+        print_table(COLUMNS, map(_shown, items))
+
+
+@app.command()
+def create(
+    domain: Domain,
+    token: Token,
+    host: Annotated[str | None, typer.Option(help="Who takes the mail, by name or address; else whom MX records name")] = None,
+    port: Annotated[int | None, typer.Option(help="Of the host; else 25, 24 by LMTP, 587 with --username")] = None,
+    protocol: Annotated[str, typer.Option(help="smtp or lmtp")] = "smtp",
+    tls: Annotated[str, typer.Option(help="The least: opportunistic, encrypted or verified")] = "opportunistic",
+    username: Annotated[str | None, typer.Option(help="As whom to log in; the password is asked for")] = None,
+    password_stdin: Annotated[
+        bool, typer.Option("--password-stdin", help="Read the password from standard input instead of asking")
+    ] = False,
+    source: Annotated[str | None, typer.Option(help="The address of ours that connects")] = None,
+    hello: Annotated[str | None, typer.Option(help="The name of that address")] = None,
+    tenant: Annotated[int | None, typer.Option(help="Only mail of this tenant, by its id")] = None,
+    url: Url = DEFAULT_URL,
+    as_json: AsJson = False,
+) -> None:
+    """Say how mail for a domain leaves."""
+    password = None
+    if username is not None:
+        password = sys.stdin.readline().rstrip("\r\n") if password_stdin else typer.prompt("Password", hide_input=True)
+    body: Json = {
+        "domain": domain,
+        "tenant_id": tenant,
+        "host": host,
+        "port": port,
+        "protocol": protocol,
+        "tls": tls,
+        "username": username,
+        "password": password,
+        "source": source,
+        "hello": hello,
+    }
+    made = Api(url, token).post("/v1/delivery-rules", body)
+    if as_json:
+        print_json(made)
+    else:
+        typer.echo(f"rule {made['id']} is for mail to {_shown(made)['for']}")
+
+
+@app.command()
+def show(rule: Rule, token: Token, url: Url = DEFAULT_URL) -> None:
+    """One rule, as JSON."""
+    print_json(Api(url, token).get(f"/v1/delivery-rules/{rule}"))
+
+
+@app.command()
+def delete(rule: Rule, token: Token, url: Url = DEFAULT_URL) -> None:
+    """Let its mail leave as the next rule, or none, says."""
+    Api(url, token).delete(f"/v1/delivery-rules/{rule}")
+    typer.echo(f"rule {rule} is deleted")
+
+
+def _shown(rule: Json) -> Json:
+    return {**rule, "for": rule["domain"] or "any domain"}

@@ -10,6 +10,7 @@ from mailstead.store.engine import Database
 from mailstead.store.ingest import Ingest
 from mailstead.store.queue import Queue
 from mailstead.store.queue_claim import LANES
+from mailstead.store.queue_put_off import PutOff
 from store.builders import Account, Town, delivery, outgoing, parsed
 
 MINUTE = timedelta(minutes=1)
@@ -156,3 +157,32 @@ async def test_what_is_due_in_the_future_is_not_claimed(queue: Queue, ingest: In
     await queued(ingest, alice, "a@one.test")
     await owner_db.execute("arrange", "UPDATE queue_recipients SET due_at = $1", datetime.now(UTC) + MINUTE)
     assert await queue.claim("worker", 10, MINUTE) == []
+
+
+async def test_what_waits_for_a_dead_destination_is_put_off_together(
+    queue: Queue, ingest: Ingest, alice: Account, town: Town, owner_db: Database
+) -> None:
+    """All that is due of one tenant there, untried; not what others have, nor what somebody has leased or is to be told of."""
+    bob = await town.account("bob", tenant="other")
+    for _ in range(3):
+        await queued(ingest, alice, "a@dead.test")
+    for name in ("late", "over", "told"):
+        await queued(ingest, alice, f"{name}@dead.test")
+    change = "UPDATE queue_messages m SET {} FROM queue_recipients r WHERE r.queue_id = m.queue_id AND r.address = $1"
+    for name in ("late", "told"):
+        await owner_db.execute("arrange", change.format("queued_at = now() - interval '5 hours'"), f"{name}@dead.test")
+    await owner_db.execute("arrange", change.format("expires_at = now() + interval '1 second'"), "over@dead.test")
+    await owner_db.execute("arrange", "UPDATE queue_recipients SET delay_notified = true WHERE address = 'told@dead.test'")
+    await queued(ingest, bob, "b@dead.test")
+    await queued(ingest, alice, "a@living.test")
+    until = datetime.now(UTC) + MINUTE
+    await asyncio.gather(*(queue.put_off(PutOff(d, alice.tenant_id, until, "not reached")) for d in ("dead.test", "void.test")))
+    leases = await queue.claim("worker", 100, MINUTE)
+    assert sorted(r.address for lease in leases for r in lease.recipients) == [
+        "a@living.test",
+        "b@dead.test",
+        "late@dead.test",
+        "over@dead.test",
+    ]
+    rows = await owner_db.fetch("look", "SELECT attempts, status, reply, due_at FROM queue_recipients WHERE state = 'waiting'")
+    assert [tuple(row) for row in rows] == [(0, "4.4.1", "not reached", until)] * 4

@@ -18,6 +18,7 @@ from delivery.secured import Contexts, Opener, opportunistic_tls, verified_tls
 from delivery.session_cache import SessionCache
 from delivery.settings import DeliverySettings
 from delivery.sign import Signer
+from delivery.silence import Silence
 from delivery.worker import Worker
 from mailstead.events import QUEUE_SUBJECT
 from mailstead.model.failure import Refused
@@ -46,6 +47,7 @@ async def delivery(settings: DeliverySettings, runtime: Runtime) -> AsyncIterato
             bus.publish,
             suppressed_for=timedelta(days=settings.delivery_suppress_days),
             less_urgent_by=timedelta(seconds=settings.delivery_less_urgent_seconds),
+            delay_notice_after=settings.policy.delay_notice_after,
         )
         signer = Signer(database, metrics)
         questions = _questions(settings)
@@ -83,6 +85,7 @@ async def delivery(settings: DeliverySettings, runtime: Runtime) -> AsyncIterato
             metrics,
             bounds=settings.bounds,
             pace=Pace(settings.pace),
+            silence=Silence(settings.breaker),
             policy=settings.policy,
         )
         subscription = bus.subscribe(QUEUE_SUBJECT, lambda _event: worker.wake())

@@ -1,5 +1,6 @@
 """One try at what one lease holds: find the hosts, talk to them in order, and say of each recipient what came of it."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -32,10 +33,12 @@ log = get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much one attempt may try. Connections that fail count apart from sessions that came about."""
+    """How much one attempt may try, and how many may talk at a time. Connections that fail count apart from sessions that came
+    about."""
 
     connections: int = 5
     sessions: int = 2
+    talking: int = 100
 
 
 @dataclass(slots=True)
@@ -46,6 +49,7 @@ class Tried:
     host: str = ""
     address: str = ""
     tls: str | None = None
+    unreached: bool = False  # none of the hosts could be: nor will any message that goes the same way reach one now
     talks: bool = False  # a session came about; until then it costs next to nothing
     in_doubt: bool = False  # cut short after the final dot and before its reply: the host may have the message
 
@@ -91,6 +95,7 @@ class Courier:
         self._tlsa = tlsa
         self.name = opener.name
         self._limits = limits
+        self._talking = asyncio.Semaphore(limits.talking)
 
     async def attempt(self, leased: Leased, tried: Tried) -> None:
         """Try; afterwards `tried` has a verdict for each recipient.
@@ -105,7 +110,7 @@ class Courier:
             return
         route = await self._route(leased.domain, rule)
         if isinstance(route, Unroutable):
-            tried.host = leased.domain
+            tried.host, tried.unreached = leased.domain, route.status.startswith("4")
             tried.decide(leased.recipients, of_reason(route.status, route.reason))
             return
         # RFC 8689 §5: what may go without TLS is not kept back by what the recipient's domain says; REQUIRETLS goes before that.
@@ -148,7 +153,7 @@ class Courier:
         return found
 
     async def _try_endpoints(self, leased: Leased, route: Sequence[Endpoint], way: "_Way", draft: "_Draft", tried: Tried) -> None:
-        sessions = 0
+        sessions, dead = 0, True
         last: Verdict | None = None
         settled: dict[int, Verdict] = {}
         for endpoint in islice(route, self._limits.connections):
@@ -160,6 +165,7 @@ class Courier:
             except HostUnavailable as unavailable:
                 log.info("host unavailable", host=endpoint.host, address=endpoint.address, reason=unavailable.reason)
                 verdict = _unavailable(unavailable, endpoint.host, require_tls=leased.require_tls)
+                dead &= not unavailable.insecure
                 if last is None or verdict.fate is Fate.DEFERRED:  # one host that may yet take it keeps the failure temporary
                     last = verdict
                 continue
@@ -168,6 +174,7 @@ class Courier:
             if not again:
                 break
             settled = {r.number: tried.verdicts.pop(r.number) for r in again}
+        tried.unreached = dead and not sessions
         for recipient in tried.undecided(leased.recipients):
             tried.verdicts[recipient.number] = settled.get(
                 recipient.number, last or deferred("4.4.1", "no host could be reached")
@@ -192,7 +199,8 @@ class Courier:
         tried.talks = True
         tried.host, tried.address, tried.tls = endpoint.host, endpoint.address, opened.session.tls
         try:
-            heard = await self._converse(opened, leased, await draft.message(), tried)
+            async with self._talking:
+                heard = await self._converse(opened, leased, await draft.message(), tried)
         except BaseException:
             tried.in_doubt = opened.session.in_doubt
             await opened.session.close()

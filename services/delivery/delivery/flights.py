@@ -1,7 +1,7 @@
-"""What is under way in this replica, and who among it only waits for a host that does not answer.
+"""What is under way in this replica: who talks to a host, who waits for one to answer, and who among those has done so for long.
 
-An attempt that has no session after a moment lingers: it costs next to nothing, so it takes no place among those that talk, of
-which there are few. Those that linger have a bound of their own; beyond it, who has waited longest is given up.
+Who has no session yet costs next to nothing, so it takes no place among those that talk, of which there are few. Those that wait
+have a bound of their own. After a moment they linger, and beyond the bound who has waited longest is given up.
 """
 
 import asyncio
@@ -20,6 +20,7 @@ class Flight:
     leased: Leased
     tried: Tried
     deadline: asyncio.Timeout | None = None
+    left: bool = False  # its domain: what is left to do is to write down what came of it
 
     def give_up(self) -> None:
         """Its time is over now."""
@@ -29,7 +30,7 @@ class Flight:
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """How many may talk, how many may linger, and after how many seconds without a session an attempt does."""
+    """How many may talk, how many may wait for a session, and as many linger; and after how many seconds one does."""
 
     talking: int = 100
     lingering: int = 1_000
@@ -56,7 +57,10 @@ class Flights:
     @property
     def room(self) -> int:
         """How many more may be started."""
-        return max(0, self._places.talking - (len(self._tasks) - len(self._lingering)))
+        talking = sum(flight.tried.talks for flight in self._tasks.values())
+        lingering = sum(not flight.tried.talks for flight in self._lingering)
+        opening = len(self._tasks) - talking - lingering
+        return max(0, min(self._places.talking - talking, self._places.lingering - opening))
 
     @property
     def lingering(self) -> int:
@@ -72,12 +76,19 @@ class Flights:
         self._domains[flight.leased.domain] += 1
         asyncio.get_running_loop().call_later(self._places.patience, self._look, task)
 
-    def remove(self, task: asyncio.Task[None]) -> None:
-        flight = self._tasks.pop(task)
-        self._lingering.pop(flight, None)
+    def leave(self, flight: Flight) -> None:
+        """Its domain has the place for another."""
+        if flight.left:
+            return
+        flight.left = True
         self._domains[flight.leased.domain] -= 1
         if not self._domains[flight.leased.domain]:
             del self._domains[flight.leased.domain]
+
+    def remove(self, task: asyncio.Task[None]) -> None:
+        flight = self._tasks.pop(task)
+        self._lingering.pop(flight, None)
+        self.leave(flight)
 
     def _look(self, task: asyncio.Task[None]) -> None:
         """After its patience: does it talk?"""

@@ -78,16 +78,16 @@ class DeliverySettings(ServiceSettings):
     )
 
     delivery_in_flight: int = Field(
-        default=100, ge=1, le=10_000, description="Attempts that this replica has under way at most, without those that linger"
+        default=100, ge=1, le=10_000, description="Attempts of this replica that talk to a host at most"
     )
     delivery_lingering: int = Field(
         default=1_000,
         ge=1,
         le=100_000,
-        description="Attempts that wait for silent hosts at most; beyond them, who has waited longest is given up",
+        description="Attempts that wait for a session at most, and that linger; beyond them, who has waited longest is given up",
     )
     delivery_patience_seconds: float = _seconds(
-        5, "After so long without a session an attempt lingers, and others have its place"
+        5, "After so long without a session an attempt lingers, and one more may begin in its place"
     )
     delivery_per_domain: int = Field(
         default=10, ge=1, le=10_000, description="Attempts to one domain at a time, while it takes them well"
@@ -187,7 +187,7 @@ class DeliverySettings(ServiceSettings):
 
     @property
     def limits(self) -> Limits:
-        return Limits(self.delivery_connections, self.delivery_sessions)
+        return Limits(self.delivery_connections, self.delivery_sessions, self.delivery_in_flight)
 
     @property
     def keeping(self) -> Keeping:

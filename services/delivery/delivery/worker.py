@@ -8,20 +8,26 @@ from datetime import UTC, datetime, timedelta
 
 from delivery.attempt import Courier, Tried
 from delivery.flights import Flight, Flights, Places
+from delivery.hand import Flow, Hand
 from delivery.lease import Kept, LeaseLost
 from delivery.metrics import Metrics
 from delivery.outcome import cancelled, deferred, suppressed
 from delivery.pace import Pace
 from delivery.reports import Reporter, Way
 from delivery.settlement import Policy, Settlement, settle
+from delivery.silence import Silence
 from mailstead.model.failure import Failure, Refused
 from mailstead.ops.logging import bind, get_logger
 from mailstead.store.queue import Queue
+from mailstead.store.queue_put_off import PutOff
 from mailstead.store.queued import Asked, Attempt, Leased
 
 DATABASE_PAUSE = 1.0  # seconds before the database is asked again after it was away
 SHORTEST_REST = 0.2  # seconds between two looks at the queue when nothing woke us: clocks of replicas differ
 SETTLE_PATIENCE = 600.0  # seconds for which an outcome is kept while the database is away; then the lease has long been another's
+CLAIM_GAP = 0.01  # seconds between two claims at least, and never less than the last one took
+CLAIM_AT_ONCE = 200  # leases
+LONGEST_IN_HAND = 1.0  # seconds, after which a lease whose place did not become free is given back
 RELEASE_SECONDS = 3.0  # for giving a lease back while draining
 
 log = get_logger()
@@ -50,6 +56,7 @@ class Worker:
         *,
         bounds: Bounds,
         pace: Pace,
+        silence: Silence,
         policy: Policy,
     ) -> None:
         self._name = name
@@ -64,7 +71,11 @@ class Worker:
         self._stopping = False
         self._claiming = asyncio.Lock()  # held until what was claimed is in `_flights` or given back
         self._flights = Flights(bounds.places, self.wake)
+        self._hand = Hand()
+        self._flow = Flow()
         self._pace = pace
+        self._silence = silence
+        self._claim_at = 0.0  # of the loop's clock: not before then
 
     def wake(self) -> None:
         """Look at the queue now: something became due, or there is room again."""
@@ -74,6 +85,7 @@ class Worker:
         """Claim and start work until `drain`."""
         while not self._stopping:
             self._woken.clear()
+            self._count()
             room = self._flights.room
             try:
                 if room and await self._claim(room):
@@ -96,7 +108,7 @@ class Worker:
         self._woken.set()
         with suppress(TimeoutError):
             async with asyncio.timeout(RELEASE_SECONDS), self._claiming:
-                pass
+                await self._give_back(*self._hand.give_up(asyncio.get_running_loop().time()))
         if tasks := list(self._flights):
             await asyncio.wait(tasks, timeout=max(0.0, seconds))
         for task in self._flights:
@@ -109,29 +121,49 @@ class Worker:
         return self._flights.domains[domain] >= self._pace.window(domain)
 
     async def _claim(self, room: int) -> bool:
-        """Whether anything was claimed and started."""
-        rooms = {domain: max(0, self._pace.window(domain) - under_way) for domain, under_way in self._flights.domains.items()}
+        """Whether anything was claimed."""
+        clock = asyncio.get_running_loop().time
+        await asyncio.sleep(max(0.0, self._claim_at - clock()))
         async with self._claiming:
+            started = clock()
+            await self._give_back(*self._hand.give_up(started - LONGEST_IN_HAND))
             leases = await self._queue.claim(
-                self._name, room, timedelta(seconds=self._bounds.lease), rooms=rooms, elsewhere=self._pace.first
+                self._name,
+                min(room, CLAIM_AT_ONCE),
+                timedelta(seconds=self._bounds.lease),
+                rooms=self._rooms(started),
+                elsewhere=self._pace.first,
             )
-            started = False
+            self._claim_at = clock() + max(CLAIM_GAP, clock() - started)
             for leased in leases:
-                if self._stopping or self._is_full(leased.domain):
-                    await self._give_back(leased)
-                else:
-                    self._start(leased)
-                    started = True
-            return started
+                self._hand.add(leased, clock())
+            if self._stopping:
+                await self._give_back(*self._hand.give_up(clock()))
+            for domain in {leased.domain for leased in leases}:
+                self._start_next(domain)
+            return bool(leases)
+
+    def _rooms(self, now: float) -> dict[str, int]:
+        """How many more leases each domain that is busy may have: for its free places, and some to have in hand."""
+        in_hand = self._hand.domains
+        known = self._flights.domains.keys() | in_hand.keys() | self._flow.domains(now)
+        taken = {domain: self._flights.domains[domain] + in_hand.get(domain, 0) for domain in known}
+        return {domain: max(0, self._pace.window(domain) + self._flow.ahead(domain, now) - taken[domain]) for domain in known}
+
+    def _start_next(self, domain: str) -> None:
+        """From what is in hand, as long as the domain has places."""
+        while not self._stopping and not self._is_full(domain) and (leased := self._hand.take(domain)):
+            self._start(leased)
 
     async def _pause(self) -> float:
         """Seconds until something may be due that we have room for. Ends of our attempts wake us besides."""
+        longest = LONGEST_IN_HAND if len(self._hand) else self._bounds.poll
         if not self._flights.room:
-            return self._bounds.poll
+            return longest
         due = await self._queue.next_due()
         if due is None:
-            return self._bounds.poll
-        return min(max((due - datetime.now(UTC)).total_seconds(), SHORTEST_REST), self._bounds.poll)
+            return longest
+        return min(max((due - datetime.now(UTC)).total_seconds(), SHORTEST_REST), longest)
 
     def _start(self, leased: Leased) -> None:
         flight = Flight(leased, Tried())
@@ -141,6 +173,7 @@ class Worker:
 
         def ended(task: asyncio.Task[None]) -> None:
             self._flights.remove(task)
+            self._start_next(flight.leased.domain)
             self._count()
             self._woken.set()
             if not task.cancelled() and (error := task.exception()):
@@ -170,12 +203,34 @@ class Worker:
                     await self._give_back(leased)
                 raise
             self._note_doubt(tried)
-            if tried.host:  # somebody was asked
-                (self._pace.complained if tried.is_complaint else self._pace.went_well)(leased.domain)
             duration = clock() - start
+            await self._learn(leased, tried)
+            self._flights.leave(flight)
+            self._start_next(leased.domain)
             self._metrics.attempt_seconds.observe(duration)
             attempt = Attempt(tried.host, tried.address, tried.tls, started_at, duration)
             await self._settle(leased, tried, attempt)
+
+    async def _learn(self, leased: Leased, tried: Tried) -> None:
+        """What the attempt says of its destination: how many at a time it bears, or that the rest need not try for a while."""
+        if not tried.host:  # nobody was asked
+            return
+        now, destination = asyncio.get_running_loop().time(), (leased.domain, leased.tenant_id)
+        if tried.is_complaint:
+            self._pace.complained(leased.domain)
+        else:
+            self._pace.went_well(leased.domain)
+            self._flow.went_well(leased.domain, now)
+        if not tried.unreached:
+            self._silence.reached(destination)
+            return
+        seconds = self._silence.unreached(destination, now)
+        until = datetime.now(UTC) + timedelta(seconds=seconds)
+        await self._give_back(*self._hand.give_up_domain(leased.domain))
+        try:
+            await self._queue.put_off(PutOff(*destination, until, f"not tried: {leased.domain} could not be reached lately"))
+        except Refused as refused:  # then each is tried
+            log.warning("what waits for a dead destination cannot be put off", reason=str(refused))
 
     async def _attempt(self, flight: Flight) -> None:
         """The attempt under its deadline, with the lease kept alive beside it. Raises LeaseLost.
@@ -271,9 +326,11 @@ class Worker:
                 reported=way.value if way else None,
             )
 
-    async def _give_back(self, leased: Leased) -> None:
+    async def _give_back(self, *leases: Leased) -> None:
+        if not leases:
+            return
         try:
             async with asyncio.timeout(RELEASE_SECONDS):
-                await self._queue.release(leased)
+                await self._queue.release(*leases)
         except (Refused, TimeoutError) as error:
-            log.warning("a lease could not be given back; it runs out", reason=str(error), queue_id=str(leased.queue_id))
+            log.warning("leases could not be given back; they run out", reason=str(error), count=len(leases))

@@ -14,6 +14,7 @@ from mailstead.store.delivery import Announce, Delivery, Receipt
 from mailstead.store.engine import Connection, Database
 from mailstead.store.filing import file_batch
 from mailstead.store.queue_claim import Claiming
+from mailstead.store.queue_put_off import PutOff, PuttingOff
 from mailstead.store.queue_settle import STAYS, STILL_ASKED, TELL_CANCELLED, Settled, Settling, clean, settle_within
 from mailstead.store.queued import Attempt, Leased, Outcome, QueueCounts, RecipientOutcome
 from mailstead.store.suppressions import note
@@ -61,16 +62,19 @@ class Queue:
         *,
         suppressed_for: timedelta = timedelta(),
         less_urgent_by: timedelta = timedelta(minutes=10),
+        delay_notice_after: timedelta = timedelta(hours=4),
     ) -> None:
         """`suppressed_for`: how long an address that turned out not to exist is not written to by its tenant; 0: it is.
 
-        `less_urgent_by`: by so much later does each step of less urgency count.
+        `less_urgent_by`: by so much later does each step of less urgency count. `delay_notice_after`: when senders are told that
+        a message is late.
         """
         self._database = database
         self._announce = announce
         self._suppressed_for = suppressed_for
         self._keys = TenantKeys()
         self._claiming = Claiming(database, less_urgent_by)
+        self._putting_off = PuttingOff(database, delay_notice_after)
         self._settling = Settling(database)
 
     async def claim(
@@ -98,6 +102,10 @@ class Queue:
         held = [(leased.queue_id, r.number, r.fence) for leased in leases for r in leased.recipients]
         if held:
             await self._database.execute("release", _RELEASE, *map(list, zip(*held, strict=True)))
+
+    async def put_off(self, lane: PutOff) -> None:
+        """What else is due of a tenant for a domain waits as well, untried, unless its sender is to be told something by then."""
+        await self._putting_off.put_off(lane)
 
     async def settle(
         self, leased: Leased, outcomes: Sequence[RecipientOutcome], attempt: Attempt | None, report: Delivery | None = None

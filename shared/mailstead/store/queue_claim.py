@@ -20,6 +20,7 @@ from mailstead.store.queued import Asked, Leased, QueuedRecipient
 
 LANES = 200  # that one statement walks
 
+# Heads are compared as rows so that no other index than that of the lanes is thought fit, whatever statistics say.
 # One lease takes the due recipients of one message that share a domain; what others hold is skipped.
 # Who is less urgent counts as that much younger: behind what came later, but not for ever.
 # What is paused, or was to be held, is put aside in passing and is no longer in the way of the next claim; the table of pauses is
@@ -51,9 +52,10 @@ WITH RECURSIVE walk AS (
     SELECT l.domain, l.tenant_id, l.places, h.queue_id, h.due_at + l.urgency * $11::interval AS counts_from
     FROM lanes l CROSS JOIN LATERAL (
         SELECT queue_id, due_at FROM queue_recipients r
-        WHERE r.state IN ('waiting', 'leased') AND r.domain = l.domain AND r.tenant_id = l.tenant_id AND r.urgency = l.urgency
-              AND r.due_at <= now()
-        ORDER BY r.due_at LIMIT l.places FOR UPDATE SKIP LOCKED
+        WHERE r.state IN ('waiting', 'leased')
+              AND (r.domain, r.tenant_id, r.urgency, r.due_at) >= (l.domain, l.tenant_id, l.urgency, '-infinity'::timestamptz)
+              AND (r.domain, r.tenant_id, r.urgency, r.due_at) <= (l.domain, l.tenant_id, l.urgency, now())
+        ORDER BY r.domain, r.tenant_id, r.urgency, r.due_at LIMIT l.places FOR UPDATE SKIP LOCKED
     ) AS h
 ), turns AS (
     SELECT domain, places, queue_id, min(counts_from) AS counts_from,
@@ -64,9 +66,11 @@ WITH RECURSIVE walk AS (
 ), next AS MATERIALIZED (
     SELECT queue_id, domain FROM placed WHERE place <= places ORDER BY place, counts_from LIMIT $2
 ), chosen AS (
-    SELECT r.queue_id, r.number, r.domain, r.tenant_id, r.asked
-    FROM queue_recipients r JOIN next USING (queue_id, domain)
-    WHERE r.state IN ('waiting', 'leased') AND r.due_at <= now() FOR UPDATE OF r SKIP LOCKED
+    SELECT c.* FROM next CROSS JOIN LATERAL (
+        SELECT r.queue_id, r.number, r.domain, r.tenant_id, r.asked FROM queue_recipients r
+        WHERE r.queue_id = next.queue_id AND r.domain = next.domain AND r.state IN ('waiting', 'leased') AND r.due_at <= now()
+        FOR UPDATE SKIP LOCKED
+    ) AS c
 ), judged AS MATERIALIZED (
     SELECT c.queue_id, c.number, coalesce(c.asked, '') = 'hold' AS to_hold,
            CASE WHEN c.asked IS NULL THEN (

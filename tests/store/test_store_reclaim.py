@@ -42,6 +42,21 @@ async def readable(messages: Messages, mailboxes: Mailboxes, account: Account) -
     return len(rows)
 
 
+async def test_a_domain_may_keep_what_is_deleted_for_longer_or_shorter(
+    ingest: Ingest, alice: Account, mailboxes: Mailboxes, messages: Messages, reclaim: Reclaim, owner_db: Database
+) -> None:
+    await fill(ingest, alice, 3)
+    await expunge_all(messages, mailboxes, alice)
+    age = "UPDATE expunged SET expunged_at = now() - make_interval(days => (2 * uid)::int)"  # 2, 4 and 6 days
+    await owner_db.execute("time passes", age)
+    for days, purged in ((7, 0), (5, 1), (3, 1)):
+        await owner_db.execute("set", f"UPDATE domains SET retention_days = {days}")
+        assert await reclaim.tombstones(timedelta(days=1)) == purged
+        assert await reclaim.tombstones(timedelta(days=1000)) == 0
+    await owner_db.execute("unset", "UPDATE domains SET retention_days = NULL")
+    assert await reclaim.tombstones(timedelta(days=1)) == 1
+
+
 async def test_each_thing_waits_for_its_grace(
     ingest: Ingest, alice: Account, mailboxes: Mailboxes, messages: Messages, reclaim: Reclaim, owner_db: Database
 ) -> None:

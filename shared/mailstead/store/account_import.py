@@ -1,4 +1,4 @@
-"""Many accounts by few statements: a batch is one transaction of five set-wise statements, whatever its size.
+"""Many accounts by few statements: a batch is one transaction of six set-wise statements, whatever its size.
 
 Rows never hurt each other: one whose domain is not there or whose address is taken is left out, and told.
 """
@@ -44,6 +44,14 @@ WITH told AS (
 )
 INSERT INTO subscriptions (account_id, name) SELECT a, name FROM unnest($1::bigint[]) AS a CROSS JOIN unnest($2::text[]) AS name
 """  # noqa: S608 - constants only
+# Whoever makes accounts in a domain with a limit waits for the others.
+_ROOM = """
+SELECT d.name, greatest(d.max_accounts - (
+    SELECT count(*) FROM accounts a WHERE a.domain_id = d.domain_id AND a.deleted_at IS NULL
+), 0) AS room
+FROM domains d WHERE d.name = ANY($1::text[]) AND d.max_accounts IS NOT NULL ORDER BY d.domain_id FOR UPDATE OF d
+"""
+_TAKEN = "SELECT address FROM addresses WHERE address = ANY($1::text[])"
 _DOMAINS = """
 SELECT name FROM domains
 WHERE name = ANY($1::text[]) AND alias_of IS NULL AND deleted_at IS NULL AND ($2::bigint IS NULL OR tenant_id = $2)
@@ -68,18 +76,20 @@ class AccountImport:
         self._database = database
 
     async def add(self, batch: Sequence[AccountToImport], tenant_id: int | None = None) -> list[int | Failure]:
-        """In the order of the batch: the id of each account, or NO_SUCH_DOMAIN, or CONFLICT for an address that is taken."""
+        """In the order of the batch: the id of each account, or NO_SUCH_DOMAIN, CONFLICT for an address that is taken, OVER_QUOTA
+        where the domain has as many accounts as it may."""
         first = {row.address.key: at for at, row in reversed([*enumerate(batch)])}
-        rows = [batch[at] for at in sorted(first.values())]
-        domains = [row.address.domain.lower() for row in rows]
+        wanted = [batch[at] for at in sorted(first.values())]
+        domains = sorted({row.address.domain.lower() for row in wanted})
 
-        async def work(connection: Connection) -> tuple[dict[str, int], set[str]]:
+        async def work(connection: Connection) -> tuple[dict[str, int], set[str], set[str]]:
+            rows, left_out = await _fitting(connection, wanted, domains)
             made = {
                 row["address"]: row["account_id"]
                 for row in await connection.fetch(
                     _ACCOUNTS,
                     [row.address.key for row in rows],
-                    domains,
+                    [row.address.domain.lower() for row in rows],
                     [row.password_hash for row in rows],
                     [row.quota_bytes for row in rows],
                     [row.quota_messages for row in rows],
@@ -95,14 +105,32 @@ class AccountImport:
             ids, names = list(made.values()), list(STANDARD_MAILBOXES)
             await connection.execute(_MAILBOXES, ids, names, list(STANDARD_MAILBOXES.values()))
             await connection.execute(_SUBSCRIBE_AND_TELL, ids, names)
-            there = {row["name"] for row in await connection.fetch(_DOMAINS, sorted(set(domains)), tenant_id)}
-            return made, there
+            there = {row["name"] for row in await connection.fetch(_DOMAINS, domains, tenant_id)}
+            return made, there, left_out
 
-        made, there = await self._database.transact("import accounts", work)
-        return [_outcome(row, made if first[row.address.key] == at else {}, there) for at, row in enumerate(batch)]
+        made, there, left_out = await self._database.transact("import accounts", work)
+        return [_outcome(row, made if first[row.address.key] == at else {}, there, left_out) for at, row in enumerate(batch)]
 
 
-def _outcome(row: AccountToImport, made: Mapping[str, int], there: Set[str]) -> int | Failure:
+async def _fitting(
+    connection: Connection, wanted: Sequence[AccountToImport], domains: Sequence[str]
+) -> tuple[Sequence[AccountToImport], set[str]]:
+    """Those that there is room for, and the addresses of the others; what is there already takes no room."""
+    room = {row["name"]: row["room"] for row in await connection.fetch(_ROOM, domains)}
+    if not room:
+        return wanted, set()
+    taken = {row["address"] for row in await connection.fetch(_TAKEN, [row.address.key for row in wanted])}
+    left_out: set[str] = set()
+    for row in wanted:
+        domain = row.address.domain.lower()
+        if domain in room and row.address.key not in taken:
+            room[domain] -= 1
+            if room[domain] < 0:
+                left_out.add(row.address.key)
+    return [row for row in wanted if row.address.key not in left_out], left_out
+
+
+def _outcome(row: AccountToImport, made: Mapping[str, int], there: Set[str], left_out: Set[str]) -> int | Failure:
     if row.address.domain.lower() not in there:
         return Failure.NO_SUCH_DOMAIN
-    return made.get(row.address.key, Failure.CONFLICT)
+    return made.get(row.address.key, Failure.OVER_QUOTA if row.address.key in left_out else Failure.CONFLICT)

@@ -41,6 +41,8 @@ DOMAIN = (
     domains.c.scram,
     domains.c.junk_score,
     domains.c.reject_score,
+    domains.c.max_accounts,
+    domains.c.retention_days,
     domains.c.verified_at,
     domains.c.deleted_at,
     domains.c.erase_at,
@@ -57,7 +59,8 @@ class DomainRow:
     """A domain; `accounts` counts those that are not deleted. `alias_of` names the domain whose addresses it has under its own.
 
     `scram`: keys for SCRAM are kept of passwords that are set. `junk_score` and `reject_score`: from which messages are filed in
-    Junk, and refused; None leaves it to SMTP ingress.
+    Junk, and refused; None leaves it to SMTP ingress. `max_accounts`: None for no limit. `retention_days`, for which deleted
+    messages can be given back: None leaves it to the jobs.
     """
 
     domain_id: int
@@ -68,11 +71,18 @@ class DomainRow:
     scram: bool
     junk_score: float | None
     reject_score: float | None
+    max_accounts: int | None
+    retention_days: int | None
     verified_at: datetime | None
     deleted_at: datetime | None
     erase_at: datetime | None
     accounts: int
     alias_of: str | None
+
+    @property
+    def is_full(self) -> bool:
+        """Whether it has as many accounts as it may."""
+        return self.max_accounts is not None and self.accounts >= self.max_accounts
 
 
 @dataclass(frozen=True, slots=True)

@@ -121,17 +121,17 @@ class Provisioning:
         *,
         active: bool | None = None,
         scram: bool | None = None,
-        scores: Mapping[str, float | None] | None = None,
+        settings: Mapping[str, float | None] | None = None,
         expect: Callable[[DomainRow], None] | None = None,
     ) -> DomainRow:
         """Change what is not None. Without `scram`, the keys of its accounts are gone at once. Raises Refused:
         NO_SUCH_DOMAIN, DELETED.
 
         `expect` is called with the domain as it is, locked, and may raise Refused.
-        `scores` has junk_score, reject_score, or both; None in it takes one away.
+        `settings` has some of junk_score, reject_score, max_accounts and retention_days; None in it takes one away.
         """
         values: dict[str, object] = {key: value for key, value in {"active": active, "scram": scram}.items() if value is not None}
-        values |= scores or {}
+        values |= settings or {}
 
         async def work(connection: Connection) -> DomainRow:
             known = await locked_domain(connection, name)
@@ -173,7 +173,8 @@ class Provisioning:
     ) -> AccountRow:
         """An account with its own address and the standard mailboxes; `scram` is kept if the domain asks for such keys.
 
-        `tenant_id`: the domain must be its. Raises Refused: NO_SUCH_DOMAIN, CONFLICT, DELETED for what was.
+        `tenant_id`: the domain must be its. Raises Refused: NO_SUCH_DOMAIN, CONFLICT, DELETED for what was, OVER_QUOTA when the
+        domain has as many accounts as it may.
         """
 
         async def work(connection: Connection) -> AccountRow:
@@ -181,6 +182,8 @@ class Provisioning:
             require_live(domain)
             if domain.alias_of is not None:
                 raise Refused(Failure.CONFLICT, f"{address.domain} has the addresses of {domain.alias_of}")
+            if domain.max_accounts is not None and (await locked_domain(connection, address.domain)).is_full:
+                raise Refused(Failure.OVER_QUOTA, f"{address.domain} has {domain.accounts} accounts")
             values = {"tenant_id": domain.tenant_id, "address": address.key}
             account = upsert(accounts).values(
                 **values,

@@ -14,8 +14,13 @@ from mailstead.store.engine import Connection, Database
 STEP = 500  # rows that one transaction removes
 PAGE = 5_000  # rows that one statement looks at
 
+# Of domains that keep them for longer, or not as long, those that are old enough for it.
 _OLD_TOMBSTONES = """
-SELECT account_id, mailbox_id, uid FROM expunged WHERE expunged_at < now() - $1::interval ORDER BY expunged_at LIMIT $2
+SELECT x.account_id, x.mailbox_id, x.uid
+FROM expunged x JOIN accounts a USING (account_id) JOIN domains d USING (domain_id)
+WHERE x.expunged_at < now() - least($1::interval, (SELECT make_interval(days => min(retention_days)) FROM domains))
+  AND x.expunged_at < now() - coalesce(make_interval(days => d.retention_days), $1::interval)
+ORDER BY x.expunged_at LIMIT $2
 """
 _LOCK_MAILBOXES = """
 SELECT FROM mailboxes m JOIN unnest($1::bigint[], $2::bigint[]) AS f(account_id, mailbox_id) USING (account_id, mailbox_id)
@@ -112,7 +117,10 @@ class Reclaim:
         self._database = database
 
     async def tombstones(self, older_than: timedelta) -> int:
-        """Purge tombstones past their retention, raising the floor from which VANISHED can be told exactly (RFC 7162)."""
+        """Purge tombstones past their retention, raising the floor from which VANISHED can be told exactly (RFC 7162).
+
+        They are kept for `older_than`, unless their domain says for how long.
+        """
 
         async def step(connection: Connection) -> int:
             await _plan_anew(connection)

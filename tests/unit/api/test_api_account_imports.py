@@ -8,7 +8,7 @@ import pytest
 
 from api.deps import Backend
 from kit.postgres import DatabaseUrls
-from unit.api.test_api_routes import assert_problem, created, logs_in
+from unit.api.test_api_routes import ALICE, assert_problem, created, logs_in
 
 Client = httpx.AsyncClient
 PATH = "/v1/account-imports"
@@ -85,3 +85,22 @@ async def test_what_is_turned_away(client: Client, backend: Backend, monkeypatch
     object.__setattr__(backend, "max_import_rows", 1)
     assert_problem(await sent(client, b"{}\n{}"), 413)
     assert (await sent(client, b"")).json() == {"created": 0, "refused": 0, "rows": []}
+
+
+async def test_a_domain_has_no_more_accounts_than_it_may(client: Client) -> None:
+    for name in ("a.test", "b.test"):
+        await created(client, "/v1/domains", {"name": name})
+    assert (await client.patch("/v1/domains/a.test", json={"max_accounts": 3})).json()["max_accounts"] == 3
+    await created(client, "/v1/accounts", ALICE)
+    rows = [
+        {"address": f"{name}@{domain}.test", "password_hash": HASH} for domain in "ab" for name in ("alice", "bo", "cy", "di")
+    ]
+    done = (await sent(client, "\n".join(map(json.dumps, rows)))).json()
+    assert [row["id"] is not None for row in done["rows"]] == [False, True, True, False, True, True, True, True]
+    assert "as many accounts" in done["rows"][3]["detail"]
+    assert_problem(await client.post("/v1/accounts", json=ALICE | {"address": "di@a.test"}), 409, "address")
+    await client.patch("/v1/domains/a.test", json={"max_accounts": 0, "retention_days": 30})
+    await created(client, "/v1/accounts", ALICE | {"address": "di@a.test"})
+    assert (await client.get("/v1/domains/a.test")).json()["retention_days"] == 30
+    for wrong in ({"max_accounts": -1}, {"retention_days": 40_000}):
+        assert_problem(await client.patch("/v1/domains/a.test", json=wrong), 422)

@@ -156,9 +156,9 @@ async def test_domains_have_thresholds_of_their_own(serve: Serve, dns_server: Dn
     )
     async with open_database(served.urls.api, pool_size=1) as database:
         provisioning = Provisioning(database)
-        await provisioning.update_domain("a.test", scores={"junk_score": 25, "reject_score": 30})
+        await provisioning.update_domain("a.test", settings={"junk_score": 25, "reject_score": 30})
         await provisioning.create_domain("strict.test")
-        row = await provisioning.update_domain("strict.test", scores={"reject_score": 7})
+        row = await provisioning.update_domain("strict.test", settings={"reject_score": 7})
         assert (row.junk_score, row.reject_score) == (None, 7)
         account = await provisioning.create_account(Address("s", "strict.test"), "!", 0)
         renamed = "UPDATE mailboxes SET name = 'Unwanted' WHERE account_id = $1 AND special_use = '\\Junk' RETURNING name"

@@ -30,10 +30,13 @@ _BODY = {"required": True, "content": {CSV: {"schema": _ROW}, NDJSON: {"schema":
 _REASONS = {
     Failure.NO_SUCH_DOMAIN: "There is no such domain here that has addresses of its own.",
     Failure.CONFLICT: "This address is taken, perhaps by an account that is deleted and can still be restored.",
+    Failure.OVER_QUOTA: "The domain has as many accounts as it may have.",
     Failure.EASILY_GUESSED: "This password is too easily guessed.",
     Failure.BUSY: "Too busy. Try this row again.",
     Failure.UNAVAILABLE: "This could not be done now. Try this row again.",
 }
+
+_OF_ADDRESS = frozenset({Failure.NO_SUCH_DOMAIN, Failure.CONFLICT, Failure.OVER_QUOTA})
 
 
 @router.post(
@@ -100,7 +103,7 @@ def _result(number: int, address: str, outcome: int | Failure | None) -> Importe
     if isinstance(outcome, int):
         return ImportedAccount(row=number, address=address, id=outcome)
     failure = outcome or Failure.UNAVAILABLE
-    field = {Failure.EASILY_GUESSED: "password", Failure.NO_SUCH_DOMAIN: "address", Failure.CONFLICT: "address"}.get(failure)
+    field = "password" if failure is Failure.EASILY_GUESSED else "address" if failure in _OF_ADDRESS else None
     return ImportedAccount(row=number, address=address, id=None, field=field, detail=_REASONS[failure])
 
 

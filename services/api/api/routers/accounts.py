@@ -42,7 +42,9 @@ OfDomain = Annotated[DomainName | None, Query(description="Only accounts of this
     "",
     status_code=HTTPStatus.CREATED,
     dependencies=[requires(Scope.ACCOUNTS_WRITE), idempotent()],
-    responses=problems(Failure.NO_SUCH_DOMAIN, Failure.CONFLICT, Failure.DELETED, Failure.EASILY_GUESSED, with_input=True),
+    responses=problems(
+        Failure.NO_SUCH_DOMAIN, Failure.CONFLICT, Failure.DELETED, Failure.OVER_QUOTA, Failure.EASILY_GUESSED, with_input=True
+    ),
 )
 async def create_account(account: AccountIn, backend: UseBackend, caller: UseCaller, response: Response) -> AccountOut:
     """404 when there is no such domain, 409 when the address is taken, also by an account that is deleted and not yet erased."""
@@ -50,6 +52,7 @@ async def create_account(account: AccountIn, backend: UseBackend, caller: UseCal
     faults = {
         Failure.NO_SUCH_DOMAIN: "There is no such domain here. Create it first.",
         Failure.CONFLICT: "This address is taken.",
+        Failure.OVER_QUOTA: "The domain has as many accounts as it may have.",
         Failure.DELETED: "This address, or its domain, is deleted and can still be restored. Restore it, or erase it for good.",
     }
     with blame("address", faults):

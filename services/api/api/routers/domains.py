@@ -95,19 +95,19 @@ async def get_domain(domain: Name, backend: UseBackend, response: Response) -> D
 async def update_domain(
     domain: Name, patch: DomainPatch, backend: UseBackend, caller: UseCaller, response: Response, seen: UseSeen
 ) -> DomainOut:
-    """Suspend it, or let it work again; say what is spam.
+    """Suspend it, or let it work again; say what is spam, how many accounts it may have, how long it keeps what is deleted.
 
     Keep SCRAM keys of passwords that are set from now on, or remove all of them.
     """
     given = patch.model_fields_set
     if "active" in given and patch.active:
         await _require_verified(backend, caller, domain)
-    asked = {"junk_score": patch.junk_score or None, "reject_score": patch.reject_score or None}
+    asked = patch.model_dump(include={"junk_score", "reject_score", "max_accounts", "retention_days"})
     row = await backend.provisioning.update_domain(
         domain,
         active=patch.active if "active" in given else None,
         scram=patch.scram if "scram" in given else None,
-        scores={field: score for field, score in asked.items() if field in given},
+        settings={field: value or None for field, value in asked.items() if field in given},
         expect=seen.expecting(_etag, _domain),
     )
     return shown(row, response)
@@ -174,6 +174,8 @@ def _domain(row: DomainRow) -> DomainOut:
         scram=row.scram,
         junk_score=row.junk_score or 0,
         reject_score=row.reject_score or 0,
+        max_accounts=row.max_accounts or 0,
+        retention_days=row.retention_days or 0,
         account_count=row.accounts,
         alias_of=row.alias_of,
         verified_at=row.verified_at,

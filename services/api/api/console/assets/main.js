@@ -15,6 +15,10 @@ import { audit } from "./pages/audit.js";
 import { domain } from "./pages/domain.js";
 import { domains } from "./pages/domains.js";
 import { trace } from "./pages/journey.js";
+import { delivery } from "./pages/house/delivery.js";
+import { keys } from "./pages/house/keys.js";
+import { suppressions } from "./pages/house/suppressions.js";
+import { tenants } from "./pages/house/tenants.js";
 import { message } from "./pages/message.js";
 import { overview } from "./pages/overview.js";
 import { OTHERS, ownPages } from "./pages/person/pages.js";
@@ -47,13 +51,19 @@ const ADMINISTRATION = [
   { path: "/queue", title: "Queue", page: queue, symbol: "queue", nav: true },
   { path: "/queue/:id", title: "Message", page: message },
   { path: "/messages/:id", title: "Message", page: trace },
+  { path: "/delivery", title: "Delivery", page: delivery, symbol: "delivery", nav: true },
+  { path: "/suppressions", title: "Suppression list", page: suppressions, symbol: "suppressed", nav: true },
+  { path: "/keys", title: "API keys", page: keys, symbol: "key", nav: true },
   { path: "/audit", title: "Audit log", page: audit, symbol: "audit", nav: true },
 ];
+
+const OF_OPERATORS = [{ path: "/tenants", title: "Tenants", page: tenants, symbol: "tenants", nav: true }];
 
 const ROLES = { operator: "Operator", tenant_admin: "Administrator", owner: "Account owner" };
 
 function routes() {
-  return isOwner() ? [...ownPages(true), nowhere] : [...ADMINISTRATION, ...ownPages(false), nowhere];
+  if (isOwner()) return [...ownPages(true), nowhere];
+  return [...ADMINISTRATION, ...(me().role === "operator" ? OF_OPERATORS : []), ...ownPages(false), nowhere];
 }
 
 // The frame around all pages; gives the element for the page of `path`.

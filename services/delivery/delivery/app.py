@@ -12,6 +12,7 @@ from delivery.metrics import Metrics
 from delivery.mta_sts import Policies, PolicyHosts
 from delivery.mx import DnsQuestions, Router, address_rule
 from delivery.pace import Pace
+from delivery.rates import Rates
 from delivery.reports import Reporter
 from delivery.rulebook import Rulebook
 from delivery.secured import Contexts, Opener, opportunistic_tls, verified_tls
@@ -27,6 +28,7 @@ from mailstead.ops.events import service_bus
 from mailstead.ops.lifecycle import Runtime
 from mailstead.ops.logging import get_logger
 from mailstead.store.delivery_rules import load_rules
+from mailstead.store.limits import Limits
 from mailstead.store.queue import Queue
 
 COUNT_SECONDS = 15.0  # between two counts of the queue for the metrics
@@ -65,6 +67,7 @@ async def delivery(settings: DeliverySettings, runtime: Runtime) -> AsyncIterato
             signer,
             _router(settings, questions),
             Rulebook(partial(load_rules, database), settings.last_rule, seconds=settings.delivery_rules_seconds),
+            Rates(Limits(database)),
             Opener(
                 settings.hostname,
                 settings.timeouts,

@@ -11,6 +11,7 @@ from delivery.dane import Tlsa
 from delivery.mta_sts import Policies
 from delivery.mx import DnsQuestions, Router
 from delivery.outcome import Fate, Verdict, deferred, failed, of_reason, verdicts
+from delivery.rates import Rates
 from delivery.route import Endpoint, Unroutable, is_literal
 from delivery.rulebook import Rulebook
 from delivery.rules import Rule
@@ -49,6 +50,7 @@ class Tried:
     host: str = ""
     address: str = ""
     tls: str | None = None
+    wait: float = 0  # seconds until it is its turn, by the rate of a rule: nothing was tried
     unreached: bool = False  # none of the hosts could be: nor will any message that goes the same way reach one now
     talks: bool = False  # a session came about; until then it costs next to nothing
     in_doubt: bool = False  # cut short after the final dot and before its reply: the host may have the message
@@ -78,6 +80,7 @@ class Courier:
         signer: Signer,
         router: Router,
         rulebook: Rulebook,
+        rates: Rates,
         opener: Opener,
         policies: Policies | None,
         tlsa: DnsQuestions | None,
@@ -90,6 +93,7 @@ class Courier:
         self._signer = signer
         self._router = router
         self._rulebook = rulebook
+        self._rates = rates
         self._opener = opener
         self._policies = policies
         self._tlsa = tlsa
@@ -98,7 +102,7 @@ class Courier:
         self._talking = asyncio.Semaphore(limits.talking)
 
     async def attempt(self, leased: Leased, tried: Tried) -> None:
-        """Try; afterwards `tried` has a verdict for each recipient.
+        """Try; afterwards `tried` has a verdict for each recipient, or says how long to wait.
 
         Raises nothing for what DNS, a host or the database does to it; cancelled, it ends its connection.
         """
@@ -107,6 +111,9 @@ class Courier:
         except Refused as refused:
             log.warning("delivery rules cannot be read", reason=str(refused))
             tried.decide(leased.recipients, deferred("4.3.0", "the route could not be read; it is tried again"))
+            return
+        if wait := await self._rates.wait(rule, leased.domain):
+            tried.wait = wait
             return
         route = await self._route(leased.domain, rule)
         if isinstance(route, Unroutable):

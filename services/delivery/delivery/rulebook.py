@@ -52,4 +52,5 @@ def _rule(row: SecretRule) -> Rule:
             source=row.source,
             hello=row.hello,
         ),
+        messages_per_minute=row.messages_per_minute,
     )

@@ -24,6 +24,7 @@ class Rule:
     smart_host: SmartHost | None = None
     least: Least = Least.OPPORTUNISTIC
     dialogue: Dialogue = ORDINARY
+    messages_per_minute: int | None = None  # to one domain, over all replicas
 
 
 NO_RULE = Rule()

@@ -203,6 +203,9 @@ class Worker:
                     await self._give_back(leased)
                 raise
             self._note_doubt(tried)
+            if tried.wait:
+                await self._wait_for_turn(leased, timedelta(seconds=tried.wait))
+                return
             duration = clock() - start
             await self._learn(leased, tried)
             self._flights.leave(flight)
@@ -210,6 +213,15 @@ class Worker:
             self._metrics.attempt_seconds.observe(duration)
             attempt = Attempt(tried.host, tried.address, tried.tls, started_at, duration)
             await self._settle(leased, tried, attempt)
+
+    async def _wait_for_turn(self, leased: Leased, wait: timedelta) -> None:
+        """The rule's rate is used up: this one waits untried, and what else its tenant has for the domain with it."""
+        try:
+            await self._queue.release(leased, *self._hand.give_up_domain(leased.domain), after=wait)
+            reply = f"not tried: as many messages a minute as the delivery rule allows have left for {leased.domain}"
+            await self._queue.put_off(PutOff(leased.domain, leased.tenant_id, datetime.now(UTC) + wait, reply, "4.4.5"))
+        except Refused as refused:
+            log.warning("what is over a rate could not be put off", reason=str(refused))
 
     async def _learn(self, leased: Leased, tried: Tried) -> None:
         """What the attempt says of its destination: how many at a time it bears, or that the rest need not try for a while."""

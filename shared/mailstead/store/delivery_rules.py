@@ -20,21 +20,25 @@ MAX_RULES = 10_000  # each replica of delivery holds them all
 Protocol = Literal["smtp", "lmtp"]
 Tls = Literal["opportunistic", "encrypted", "verified"]
 
-_COLUMNS = "rule_id, tenant_id, domain, host, port, protocol, tls, username, source, hello, created_at"
+_COLUMNS = "rule_id, tenant_id, domain, host, port, protocol, tls, username, source, hello, messages_per_minute, created_at"
 _LIST = f"SELECT {_COLUMNS} FROM delivery_rules WHERE rule_id > $1 ORDER BY rule_id LIMIT $2"  # noqa: S608 - constants only
 _GET = f"SELECT {_COLUMNS} FROM delivery_rules WHERE rule_id = $1"  # noqa: S608 - constants only
 _CREATE = f"""
-INSERT INTO delivery_rules (rule_id, tenant_id, domain, host, port, protocol, tls, username, password, source, hello)
-SELECT $1, $2::bigint, $3, $4, $5, $6, $7, $8, $9, $10, $11 WHERE (SELECT count(*) FROM delivery_rules) < {MAX_RULES}
+INSERT INTO delivery_rules (rule_id, tenant_id, domain, host, port, protocol, tls, username, password, source, hello,
+                            messages_per_minute)
+SELECT $1, $2::bigint, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12 WHERE (SELECT count(*) FROM delivery_rules) < {MAX_RULES}
 RETURNING {_COLUMNS}
 """  # noqa: S608 - constants only
 _REPLACE = f"""
 UPDATE delivery_rules
 SET tenant_id = $2, domain = $3, host = $4, port = $5, protocol = $6, tls = $7, username = $8, password = $9,
-    source = $10, hello = $11
+    source = $10, hello = $11, messages_per_minute = $12
 WHERE rule_id = $1 RETURNING {_COLUMNS}
 """  # noqa: S608 - constants only
-_LOAD = "SELECT tenant_id, domain, host, port, protocol, tls, username, password, source, hello FROM delivery_rules LIMIT $1"
+_LOAD = """
+SELECT tenant_id, domain, host, port, protocol, tls, username, password, source, hello, messages_per_minute
+FROM delivery_rules LIMIT $1
+"""
 
 FIRST = UUID(int=0)
 
@@ -53,6 +57,7 @@ class SecretRule:
     password: str | None = field(repr=False)
     source: str | None
     hello: str | None
+    messages_per_minute: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +74,7 @@ class DeliveryRuleRow:
     username: str | None
     source: str | None
     hello: str | None
+    messages_per_minute: int | None
     created_at: datetime
 
 
@@ -144,6 +150,7 @@ def _values(rule: SecretRule) -> tuple[object, ...]:
         rule.password,
         rule.source,
         rule.hello,
+        rule.messages_per_minute,
     )
 
 

@@ -34,7 +34,8 @@ WITH given AS MATERIALIZED (
     WHERE r.fence = held.fence AND r.state = 'leased' ORDER BY r.queue_id, r.number FOR UPDATE OF r
 ), changed AS (
     UPDATE queue_recipients r
-    SET state = {STAYS}, leased_by = NULL, asked = {STILL_ASKED}, due_at = now(),
+    SET state = {STAYS}, leased_by = NULL, asked = {STILL_ASKED},
+        due_at = CASE WHEN r.asked = 'return' THEN now() ELSE now() + $4::interval END,
         settled_at = CASE WHEN r.asked = 'cancel' THEN now() END
     FROM given g WHERE r.queue_id = g.queue_id AND r.number = g.number
     RETURNING r.queue_id, r.address, r.state
@@ -97,11 +98,11 @@ class Queue:
         numbers, fences = _held(leased)
         return await self._database.execute("renew", _RENEW, leased.queue_id, numbers, fences, lease) == len(numbers)
 
-    async def release(self, *leases: Leased) -> None:
-        """Give them back untried, due at once; what is no longer ours stays as it is."""
+    async def release(self, *leases: Leased, after: timedelta = timedelta()) -> None:
+        """Give them back untried, due `after` so long; what is no longer ours stays as it is."""
         held = [(leased.queue_id, r.number, r.fence) for leased in leases for r in leased.recipients]
         if held:
-            await self._database.execute("release", _RELEASE, *map(list, zip(*held, strict=True)))
+            await self._database.execute("release", _RELEASE, *map(list, zip(*held, strict=True)), after)
 
     async def put_off(self, lane: PutOff) -> None:
         """What else is due of a tenant for a domain waits as well, untried, unless its sender is to be told something by then."""

@@ -15,17 +15,18 @@ MAX_PUT_OFF = 10_000  # recipients of one lane at a time; what is left over is p
 # left to be tried, and so is what an operator asks for.
 _PUT_OFF = f"""
 WITH lane AS (
-    SELECT * FROM unnest($1::text[], $2::bigint[], $3::timestamptz[], $4::text[]) AS l(domain, tenant_id, until, reply)
+    SELECT * FROM unnest($1::text[], $2::bigint[], $3::timestamptz[], $4::text[], $5::text[])
+        AS l(domain, tenant_id, until, reply, status)
 ), chosen AS MATERIALIZED (
-    SELECT w.queue_id, w.number, l.until, l.reply FROM lane l CROSS JOIN LATERAL (
+    SELECT w.queue_id, w.number, l.until, l.reply, l.status FROM lane l CROSS JOIN LATERAL (
         SELECT r.queue_id, r.number FROM queue_recipients r JOIN queue_messages m USING (queue_id)
         WHERE r.state IN ('waiting', 'leased') AND r.domain = l.domain AND r.tenant_id = l.tenant_id AND r.due_at <= now()
               AND r.state = 'waiting' AND r.asked IS NULL AND m.expires_at > l.until
-              AND (r.delay_notified OR m.queued_at + $5::interval > l.until)
+              AND (r.delay_notified OR m.queued_at + $6::interval > l.until)
         LIMIT {MAX_PUT_OFF} FOR UPDATE OF r SKIP LOCKED
     ) AS w
 )
-UPDATE queue_recipients r SET due_at = c.until, status = '4.4.1', reply = c.reply
+UPDATE queue_recipients r SET due_at = c.until, status = c.status, reply = c.reply
 FROM chosen c WHERE r.queue_id = c.queue_id AND r.number = c.number
 """  # noqa: S608 - constants only
 
@@ -38,6 +39,7 @@ class PutOff:
     tenant_id: int
     until: datetime
     reply: str
+    status: str = "4.4.1"  # no answer (RFC 3463 §3.5)
 
 
 class PuttingOff:
@@ -54,6 +56,6 @@ class PuttingOff:
         await self._together.ask(lane)
 
     async def _put_off(self, lanes: Sequence[PutOff]) -> Sequence[Refused | None]:
-        columns = zip(*((lane.domain, lane.tenant_id, lane.until, lane.reply) for lane in lanes), strict=True)
+        columns = zip(*((lane.domain, lane.tenant_id, lane.until, lane.reply, lane.status) for lane in lanes), strict=True)
         await self._database.execute("put off", _PUT_OFF, *map(list, columns), self._delay_notice_after)
         return [None] * len(lanes)

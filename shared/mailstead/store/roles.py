@@ -93,6 +93,7 @@ ROLES: tuple[Role, ...] = (
             "suppressions": "SELECT, INSERT, UPDATE (reason, detail, trace_id, created_at, expires_at)",
             "signing_keys": "SELECT",
             "delivery_rules": "SELECT",
+            "limits": "SELECT, INSERT, UPDATE (tokens, granted, refilled_at)",
         },
     ),
     _role(
@@ -165,7 +166,7 @@ ROLES: tuple[Role, ...] = (
             "queue_recipients": "SELECT, UPDATE (state, asked, pause_id, due_at, settled_at)",
             "queue_attempts": "SELECT",
             "delivery_rules": "SELECT (rule_id, tenant_id, domain, host, port, protocol, tls, username, source, hello,"
-            " created_at), INSERT, UPDATE, DELETE",
+            " messages_per_minute, created_at), INSERT, UPDATE, DELETE",
             "queue_pauses": "SELECT, INSERT, UPDATE (ended_at)",
             "suppressions": "SELECT, INSERT, UPDATE (reason, detail, trace_id, created_at, expires_at), DELETE",
             "outbox": "INSERT",

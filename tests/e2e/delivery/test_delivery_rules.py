@@ -8,12 +8,15 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, Envelope, LoginPassword, Session
 
+from delivery.rates import Rates
+from delivery.rules import NO_RULE, Rule
 from kit.delivering import House
 from kit.ports import free_port
 from kit.smtp_host import smtp_host
 from kit.waiting import eventually
 from mailstead.ops.own_certificate import Certificates
 from mailstead.store.delivery_rules import DeliveryRules, SecretRule
+from mailstead.store.limits import Limits
 
 
 def rule(domain: str, **given: Any) -> SecretRule:
@@ -121,3 +124,38 @@ async def test_a_tenant_leaves_from_an_address_of_its_own(house: House) -> None:
         await house.settled(await house.send("bob@dest.test"))
     assert host.commands[0] == "EHLO out.own.test"
     assert host.peers == ["127.0.0.77"]
+
+
+async def test_a_rate_holds_over_all_replicas(house: House) -> None:
+    """Of five messages and two replicas one may leave now; the others wait untried, and those for elsewhere do not."""
+    house.dns.records("one MX 10 mx.one", "mx.one A 127.0.0.3", "two MX 10 mx.two", "mx.two A 127.0.0.5")
+    await DeliveryRules(house.database).create(rule("one.test", messages_per_minute=4))
+    async with (
+        smtp_host("127.0.0.3", house.mail_port) as limited,
+        smtp_host("127.0.0.5", house.mail_port) as free,
+        house.delivering(),
+        house.delivering(),
+    ):
+        sent = [await house.send("bob@one.test") for _ in range(5)]
+        for _ in range(3):
+            await house.settled(await house.send("bob@two.test"))
+
+        async def waiting() -> bool:
+            row = await house.database.fetchrow(
+                "look",
+                "SELECT count(*) AS n FROM queue_recipients WHERE state = 'waiting' AND due_at > now() AND domain = 'one.test'",
+            )
+            return row is not None and row["n"] == 4
+
+        await eventually(waiting, what="four wait for their turn")
+        assert (len(limited.taken), len(free.taken)) == (1, 3)
+        assert sum([len(await house.attempts(queue_id)) for queue_id in sent]) == 1
+
+
+async def test_replicas_share_the_messages_of_a_minute(house: House) -> None:
+    replicas = [Rates(Limits(house.database)) for _ in range(2)]
+    limited = Rule(domain="one.test", messages_per_minute=60)
+    may_leave = [await replicas[n % 2].wait(limited, "one.test") == 0 for n in range(60)]
+    assert 15 <= sum(may_leave) <= 25, "a quarter of them at once, and what has come back meanwhile"
+    assert await replicas[0].wait(limited, "two.test") == 0, "each domain has its own"
+    assert await replicas[0].wait(NO_RULE, "one.test") == 0

@@ -32,7 +32,14 @@ async def test_a_rule_from_beginning_to_end(client: Client, database_urls: Datab
     read = await client.get(path)
     assert read.json() == rule
     assert (await client.get(RULES)).json()["items"] == [rule]
-    changed = {"domain": ".example.org", "host": "10.0.0.1", "protocol": "lmtp", "source": "192.0.2.1", "hello": "out.test"}
+    changed: dict[str, object] = {
+        "domain": ".example.org",
+        "host": "10.0.0.1",
+        "protocol": "lmtp",
+        "source": "192.0.2.1",
+        "hello": "out.test",
+    }
+    changed |= {"messages_per_minute": 30}
     assert (await client.put(path, json=changed, headers={"If-Match": '"other"'})).status_code == 412
     replaced = await client.put(path, json=changed, headers={"If-Match": read.headers["ETag"]})
     assert replaced.json() == rule | changed | {"port": 24, "tls": "opportunistic", "username": None}

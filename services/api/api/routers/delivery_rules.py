@@ -104,6 +104,7 @@ def _secret(rule: DeliveryRuleIn) -> SecretRule:
         password=rule.password,
         source=None if rule.source is None else str(rule.source),
         hello=rule.hello,
+        messages_per_minute=rule.messages_per_minute,
     )
 
 
@@ -128,5 +129,6 @@ def _rule(row: DeliveryRuleRow) -> DeliveryRuleOut:
         username=row.username,
         source=row.source,
         hello=row.hello,
+        messages_per_minute=row.messages_per_minute,
         created_at=row.created_at,
     )

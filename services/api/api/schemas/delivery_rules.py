@@ -50,6 +50,13 @@ class DeliveryRuleIn(Input):
     )
     hello: DomainName | None = Field(default=None, description="The name of that address, as EHLO says it; null: the service's")
 
+    messages_per_minute: int | None = Field(
+        default=None,
+        ge=1,
+        le=1_000_000,
+        description="How many messages leave for one domain at most, over all replicas; null: as many as it takes",
+    )
+
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         if self.host is None and (self.port is not None or self.protocol == "lmtp" or self.username is not None):
@@ -74,4 +81,5 @@ class DeliveryRuleOut(BaseModel):
     username: str | None
     source: str | None
     hello: str | None
+    messages_per_minute: int | None
     created_at: datetime

@@ -123,11 +123,13 @@ delivery_rules = Table(
     Column("password", Text),
     Column("source", Text, comment="the address of ours that connects"),
     Column("hello", Text, comment="the name of that address"),
+    Column("messages_per_minute", Integer, comment="to one domain, over all replicas; null: as many as it takes"),
     moment("created_at", default=True),
     CheckConstraint("(host is null) = (port is null)", name="host"),
     CheckConstraint("protocol = 'smtp' or (protocol = 'lmtp' and host is not null)", name="protocol"),
     CheckConstraint("tls in ('opportunistic', 'encrypted', 'verified')", name="tls"),
     CheckConstraint("(username is null) = (password is null)", name="password"),
+    CheckConstraint("messages_per_minute > 0", name="messages_per_minute"),
     CheckConstraint("username is null or (host is not null and tls <> 'opportunistic')", name="username"),
     Index("delivery_rules_key", "tenant_id", "domain", unique=True, postgresql_nulls_not_distinct=True),
 )

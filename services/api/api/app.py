@@ -31,6 +31,7 @@ from mailstead.ops.database import service_database
 from mailstead.ops.dns import Resolver
 from mailstead.ops.events import service_bus
 from mailstead.ops.lifecycle import Runtime
+from mailstead.ops.tls import TlsFiles
 from mailstead.store.account_import import AccountImport
 from mailstead.store.account_view import AccountView
 from mailstead.store.aliases import Aliases
@@ -117,6 +118,7 @@ def backend_over(
     authenticator: Authenticator,
     resolver: Resolver,
     ingest: Ingest,
+    tls: TlsFiles | None,
     settings: ApiSettings,
     canary: CanaryMetrics,
 ) -> Backend:
@@ -145,6 +147,7 @@ def backend_over(
         aliases=Aliases(db),
         signing_keys=SigningKeys(db),
         hosts=hosts_of(settings),
+        tls=tls,
         verify_domains=settings.api_verify_domains,
         resolver=resolver,
         queue=QueueView(db),
@@ -195,7 +198,7 @@ async def api(settings: ApiSettings, runtime: Runtime) -> AsyncIterator[None]:
         stack.push_async_callback(resolver.close)
         canary = CanaryMetrics.register(runtime.registry)
         ingest = await stack.enter_async_context(Ingest(db, announce=bus.publish))
-        backend = backend_over(db, bus, passwords, authenticator, resolver, ingest, settings, canary)
+        backend = backend_over(db, bus, passwords, authenticator, resolver, ingest, runtime.tls, settings, canary)
         app = create_app(backend)
         await stack.enter_async_context(runtime.running(backend.event_feed.follow(), "follow events"))
         bodies = (

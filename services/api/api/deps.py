@@ -29,6 +29,7 @@ from mailstead.model.failure import Failure, Refused
 from mailstead.ops.authentication import Authenticator
 from mailstead.ops.dns import Resolver
 from mailstead.ops.logging import get_logger
+from mailstead.ops.tls import TlsFiles
 from mailstead.store.account_import import AccountImport
 from mailstead.store.account_view import AccountView
 from mailstead.store.aliases import Aliases
@@ -93,6 +94,7 @@ class Backend:
     aliases: Aliases
     signing_keys: SigningKeys
     hosts: Hosts
+    tls: TlsFiles | None  # of the mail host
     verify_domains: bool
     resolver: Resolver
     queue: QueueView

@@ -38,8 +38,8 @@ class Hosts:
     mode: Mode
 
 
-def wanted_records(domain: str, hosts: Hosts, keys: Sequence[SigningKeyRow]) -> list[Wanted]:
-    """In the order in which people publish them."""
+def wanted_records(domain: str, hosts: Hosts, keys: Sequence[SigningKeyRow], key_digest: bytes | None) -> list[Wanted]:
+    """In the order in which people publish them. `key_digest`: of the key of the certificate of the mail host, if it is known."""
     reports = f"mailto:postmaster@{domain}"
     return [
         Wanted("MX", Kind.MX, domain, hosts.mail, required=True),
@@ -52,6 +52,8 @@ def wanted_records(domain: str, hosts: Hosts, keys: Sequence[SigningKeyRow]) -> 
         Wanted("MTA-STS", Kind.TXT, f"_mta-sts.{domain}", f"v=STSv1; id={policy_id(hosts)};"),
         Wanted("MTA-STS", Kind.CNAME, f"mta-sts.{domain}", hosts.web),
         Wanted("TLS-RPT", Kind.TXT, f"_smtp._tls.{domain}", f"v=TLSRPTv1; rua={reports}", begins="v=TLSRPTv1;"),
+        # It outlives certificates that are renewed with their key, and counts only where the zone is signed (RFC 7672 §3.1.1).
+        *([Wanted("DANE", Kind.TLSA, f"_25._tcp.{hosts.mail}", f"3 1 1 {key_digest.hex()}")] if key_digest else []),
         *(
             Wanted("client", Kind.SRV, f"_{service}._tcp.{domain}", f"0 1 {port} {hosts.mail}.")
             for service, port in SERVICES.items()

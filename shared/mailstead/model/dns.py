@@ -16,6 +16,7 @@ class Kind(Enum):
     PTR = "PTR"
     CNAME = "CNAME"
     SRV = "SRV"
+    TLSA = "TLSA"
 
 
 @dataclass(frozen=True, slots=True)

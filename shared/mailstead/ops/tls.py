@@ -5,12 +5,13 @@ Handshakes take `files.context` anew, so connections that are open keep what the
 
 import asyncio
 import contextlib
+import hashlib
 import ssl
 from pathlib import Path
 from typing import Literal
 
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives import hashes, serialization
 
 from mailstead.ops.logging import get_logger
 
@@ -23,6 +24,7 @@ class ServerContext(ssl.SSLContext):
     """The context of one certificate. A connection knows which of them its handshake used."""
 
     end_point: bytes | None = None  # channel binding data tls-server-end-point; None where none is defined
+    key_digest: bytes = b""  # SHA-256 of its public key, as TLSA records of the form 3 1 1 have it (RFC 7671 §5.1)
 
 
 class TlsFiles:
@@ -70,7 +72,9 @@ class TlsFiles:
         context.minimum_version = ssl.TLSVersion.TLSv1_2  # RFC 8997, RFC 9325 §3.1.1
         context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION | ssl.OP_CIPHER_SERVER_PREFERENCE
         context.load_cert_chain(self._certificate, self._key)
-        context.end_point = end_point(self._certificate.read_bytes())
+        chain = self._certificate.read_bytes()
+        context.end_point = end_point(chain)
+        context.key_digest = key_digest(chain)
         return context
 
 
@@ -84,3 +88,9 @@ def end_point(chain: bytes) -> bytes | None:
     if used is None:
         return None
     return certificate.fingerprint(hashes.SHA256() if isinstance(used, hashes.MD5 | hashes.SHA1) else used)
+
+
+def key_digest(chain: bytes) -> bytes:
+    """SHA-256 of the public key of the first certificate of a PEM chain. Raises ValueError for what is no certificate."""
+    key = x509.load_pem_x509_certificates(chain)[0].public_key()
+    return hashlib.sha256(key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)).digest()

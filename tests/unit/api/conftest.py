@@ -54,7 +54,7 @@ async def backend(database_urls: DatabaseUrls) -> AsyncIterator[Backend]:
         authenticator = Authenticator(db, settings, CollectorRegistry())
         resolver = Resolver(("127.0.0.1",), 9, seconds=0.2)
         canary = CanaryMetrics.register(CollectorRegistry())
-        yield backend_over(db, bus, passwords, authenticator, resolver, ingest, settings, canary)
+        yield backend_over(db, bus, passwords, authenticator, resolver, ingest, None, settings, canary)
         passwords.close()
         authenticator.close()
 

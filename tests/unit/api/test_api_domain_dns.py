@@ -2,17 +2,23 @@
 
 import plistlib
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from typing import Any
 from xml.etree import ElementTree
 
 import httpx
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509 import load_pem_x509_certificate
 
 from api.deps import Backend
 from api.dns_records import Hosts, Wanted, compare, policy, policy_id
+from delivery.dane import Tlsa, authenticates
+from kit.certificates import TestAuthority
 from kit.dns import DnsServer, dns_process, dns_server
 from mailstead.model.dns import Answer, Kind, NoRecords, NoSuchName, Records, Trouble
 from mailstead.ops.dns import Resolver
+from mailstead.ops.tls import TlsFiles
 from unit.api.test_api_routes import ALICE, assert_problem, created
 
 __all__ = ["dns_process", "dns_server"]
@@ -49,7 +55,10 @@ async def states(client: Client, **query: str) -> dict[tuple[str, str], str]:
     return {(record["purpose"], record["name"]): record["state"] for record in answer.json()["records"]}
 
 
-async def test_the_records_as_given_are_found(client: Client, backend: Backend, dns_server: DnsServer) -> None:
+async def test_the_records_as_given_are_found(
+    client: Client, backend: Backend, dns_server: DnsServer, authority: TestAuthority
+) -> None:
+    object.__setattr__(backend, "tls", TlsFiles(authority.certificate, authority.key))
     await created(client, "/v1/domains", {"name": "a.test"})
     await client.post("/v1/domains/a.test/signing-keys", json={"selector": "s1", "algorithm": "ed25519-sha256"})
     resolver = Resolver((dns_server.host,), dns_server.port, seconds=5)
@@ -58,6 +67,11 @@ async def test_the_records_as_given_are_found(client: Client, backend: Backend, 
     dns_server.records("a TXT unrelated")
     assert set((await states(client)).values()) == {"missing"}
     published: list[dict[str, Any]] = (await client.get("/v1/domains/a.test/dns")).json()["records"]
+    (tlsa,) = [record["value"] for record in published if record["purpose"] == "DANE"]
+    certificate = load_pem_x509_certificate(authority.certificate.read_bytes()).public_bytes(Encoding.DER)
+    usage, selector, matching, data = tlsa.split()
+    record = Tlsa(int(usage), int(selector), int(matching), bytes.fromhex(data))
+    assert authenticates([record], [certificate], "mail.test", datetime.now(UTC)), "as delivery judges it"
 
     def line(record: dict[str, Any]) -> str:
         value = f'"{record["value"]}"' if record["type"] == "TXT" else record["value"]

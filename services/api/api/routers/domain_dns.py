@@ -31,9 +31,10 @@ Check = Annotated[bool, Query(description="Whether to ask DNS for each now")]
     responses=problems(Failure.NO_SUCH_DOMAIN, with_input=True),
 )
 async def get_domain_dns(domain: Name, backend: UseBackend, check: Check = True) -> DomainDnsOut:
-    """The exact records for this host: MX, SPF, DKIM, DMARC, MTA-STS, TLS-RPT, and those by which clients find it."""
+    """The exact records for this host: MX, SPF, DKIM, DMARC, MTA-STS, TLS-RPT, DANE, and those by which clients find it."""
     row = await backend.provisioning.domain(domain)
-    wanted = wanted_records(domain, backend.hosts, await backend.signing_keys.list(domain))
+    key_digest = backend.tls.context.key_digest if backend.tls else None
+    wanted = wanted_records(domain, backend.hosts, await backend.signing_keys.list(domain), key_digest)
     if row.verified_at is None:
         wanted.append(await _ownership(backend, row))
     answers = await asyncio.gather(*(_answer(backend, record) for record in wanted)) if check else [None] * len(wanted)

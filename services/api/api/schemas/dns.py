@@ -9,7 +9,7 @@ class DnsRecordOut(BaseModel):
     """A record to publish, and what was found of it."""
 
     purpose: str = Field(examples=["SPF"])
-    type: Literal["MX", "TXT", "CNAME", "SRV"]
+    type: Literal["MX", "TXT", "CNAME", "SRV", "TLSA"]
     name: str
     value: str = Field(description="As a zone file has it, but for quotes", examples=["10 mail.example.com."])
     required: bool = Field(description="Whether mail fails without it; the others are advised")

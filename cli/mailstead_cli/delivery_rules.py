@@ -52,6 +52,7 @@ def create(
     ] = False,
     source: Annotated[str | None, typer.Option(help="The address of ours that connects")] = None,
     hello: Annotated[str | None, typer.Option(help="The name of that address")] = None,
+    per_minute: Annotated[int | None, typer.Option(help="Messages that leave for one domain at most, over all replicas")] = None,
     tenant: Annotated[int | None, typer.Option(help="Only mail of this tenant, by its id")] = None,
     url: Url = DEFAULT_URL,
     as_json: AsJson = False,
@@ -71,6 +72,7 @@ def create(
         "password": password,
         "source": source,
         "hello": hello,
+        "messages_per_minute": per_minute,
     }
     made = Api(url, token).post("/v1/delivery-rules", body)
     if as_json:

@@ -104,9 +104,9 @@ def test_aliases_app_passwords_scripts_and_delivery_rules(stack: Stack, tmp_path
     script.write_text("keep")
     assert "line 1" in mailstead(stack, "sieve", "put", "dora@more.test", "main", str(script), status=1)
 
-    options = ("--host", "relay.more.test", "--tls", "verified", "--username", "us", "--password-stdin")
+    options = ("--host", "relay.more.test", "--tls", "verified", "--username", "us", "--password-stdin", "--per-minute", "30")
     rule = json.loads(mailstead(stack, "delivery-rules", "create", ".far.test", *options, "--json", password="pw"))
-    assert (rule["domain"], rule["username"]) == (".far.test", "us")
+    assert (rule["domain"], rule["username"], rule["messages_per_minute"]) == (".far.test", "us", 30)
     assert rule["id"][:8] in mailstead(stack, "delivery-rules", "list")
     assert json.loads(mailstead(stack, "delivery-rules", "show", rule["id"])) == rule
     mailstead(stack, "delivery-rules", "delete", rule["id"])

@@ -43,6 +43,7 @@ queue_messages = Table(
     moment("expires_at"),
     Index("queue_messages_blob_idx", "tenant_id", "blob_id"),
     Index("queue_messages_queued_at_idx", "queued_at"),
+    Index("queue_messages_sender_idx", "sender", "queue_id"),
     Index("queue_messages_tenant_idx", "tenant_id", "queue_id"),
     Index("queue_messages_trace_id_idx", "trace_id"),
 )

@@ -27,6 +27,7 @@ const PURPOSES = {
   DKIM: ["DKIM", "The keys by which others verify its signatures."],
   DMARC: ["DMARC", "What others do with mail that fails both."],
   "MTA-STS": ["MTA-STS", "Others deliver over verified TLS only."],
+  DANE: ["DANE", "Which key the mail host's certificate has, for hosts that check it: of use where its zone has DNSSEC."],
   "TLS-RPT": ["TLS reports", "Where others report trouble with TLS."],
   client: ["Mail programs", "How they find the servers by themselves."],
 };

@@ -11,6 +11,7 @@ from mailstead_cli import (
     events,
     keys,
     mail,
+    messages,
     queue,
     sieve,
     suppressions,
@@ -41,6 +42,8 @@ app.command()(restored)
 app.add_typer(domains.app, name="domains")
 app.add_typer(accounts.app, name="accounts")
 app.add_typer(mail.app, name="mail")
+app.add_typer(messages.mailboxes, name="mailboxes")
+app.add_typer(messages.messages, name="messages")
 app.add_typer(aliases.app, name="aliases")
 app.add_typer(app_passwords.app, name="app-passwords")
 app.add_typer(sieve.app, name="sieve")

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from kit.sending import send
 from kit.stack import Stack
 from kit.waiting import eventually, eventually_now
 from mailstead_local.demo import Person
@@ -187,6 +188,28 @@ async def test_mail_as_files(stack: Stack, tmp_path: Path) -> None:
     assert "made Old" in await run("import", bob.user, str(box), "--into", "Old")
     assert "no mailbox" in await run("export", alice.user, str(box), "--mailbox", "Nowhere", status=1)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["Maildir", "all.tar", "inbox.mbox"]
+
+
+async def test_messages_of_an_account(stack: Stack) -> None:
+    person = await stack.new_account()
+    for n in range(1, 4):
+        await send(stack.ports.smtp, person.user, b"Subject: number %d\r\n\r\nA line.\r\n" % n)
+
+    async def run(*arguments: str, status: int = 0) -> str:
+        return await asyncio.to_thread(mailstead, stack, *arguments, status=status)
+
+    assert "Lists" in await run("mailboxes", "create", person.user, "Lists")
+    await run("mailboxes", "rename", person.user, "Lists", "Old")
+    assert "Old" in await run("mailboxes", "list", person.user)
+    assert "flag: 1 messages" in await run("messages", "flag", person.user, "2", "--add", "\\Seen")
+    assert [item["uid"] for item in json.loads(await run("messages", "list", person.user, "--unread", "--json"))] == [3, 1]
+    assert "number 3" in await run("messages", "list", person.user, "--text", "number 3")
+    await run("messages", "move", person.user, "1", "--into", "Old")
+    assert "no message 1" in await run("messages", "delete", person.user, "1", "--yes", status=1)
+    await run("mailboxes", "delete", person.user, "Old", "--yes")
+    assert "no mailbox Old" in await run("messages", "list", person.user, "--mailbox", "Old", status=1)
+    back = await run("messages", "restore", person.user, "--since", "2020-01-01T00:00:00Z", "--into", "Back")
+    assert back.strip() == "1 messages given back"
 
 
 def test_addresses_that_are_not_written_to(stack: Stack) -> None:

@@ -28,8 +28,8 @@ async def test_changes_are_logged_with_what_was_and_what_became(client: Client) 
     path = f"/v1/accounts/{account['id']}"
     changed = await client.patch(path, json={"quota_bytes": 5, "password": "battery staple"})
     await client.patch(path, json={"active": False}, headers={"If-Match": '"other"'})
-    await client.delete(path)
-    await client.delete(path)
+    await client.delete(path, params={"erase": True})
+    await client.delete(path, params={"erase": True})
     await client.get(path)
     gone, deleted, refused, patched, made, domain = await entries(client)
     assert [entry["action"] for entry in (domain, made, patched, deleted)] == [

@@ -28,7 +28,9 @@ RETRY_PAUSE = 0.05  # seconds before a second try, so that the transaction for w
 
 _BEGIN = f"BEGIN; SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'; SET LOCAL statement_timeout = '{STATEMENT_TIMEOUT}'"
 _RETRIED = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
-_DATABASE_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
+# asyncpg says InternalClientError of a connection that the server has just ended.
+_CONNECTION_ERRORS = (asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
+_DATABASE_ERRORS = (asyncpg.PostgresError, *_CONNECTION_ERRORS, TimeoutError)
 
 
 def unavailable(what: str, error: BaseException) -> Refused:
@@ -38,7 +40,7 @@ def unavailable(what: str, error: BaseException) -> Refused:
 
 def is_outage(refused: Refused) -> bool:
     """The database itself is away or out of reach, so that trying the same with less makes no sense."""
-    outages = (OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.OperatorInterventionError)
+    outages = (*_CONNECTION_ERRORS, asyncpg.PostgresConnectionError, asyncpg.OperatorInterventionError)
     # asyncpg calls an argument that it cannot encode an InterfaceError too, which is a ValueError besides.
     blameless = (asyncpg.QueryCanceledError, ValueError)
     return isinstance(refused.__cause__, outages) and not isinstance(refused.__cause__, blameless)

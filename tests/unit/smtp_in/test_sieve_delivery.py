@@ -175,7 +175,7 @@ async def test_refused_by_one_of_two_is_reported(serve: Serve) -> None:
     assert await filed(served, "alice") == []
     [row] = await served.query(
         """SELECT q.sender, r.address, convert_from(k.data, 'UTF8') AS body FROM queue_messages q
-           JOIN queue_recipients r USING (queue_id) JOIN chunks k USING (tenant_id, blob_id)"""
+           JOIN queue_recipients r USING (queue_id, tenant_id) JOIN chunks k USING (tenant_id, blob_id)"""
     )
     assert (row["sender"], row["address"]) == ("", "who@elsewhere.test")
     assert "Final-Recipient: rfc822; alice@a.test" in row["body"]

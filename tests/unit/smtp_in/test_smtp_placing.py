@@ -30,7 +30,8 @@ async def queued_report(served: Any) -> bytes | None:
     rows = await served.query(
         """SELECT q.sender, q.account_id, r.address, r.notify, q.prefix || c.header || (
                SELECT string_agg(k.data, ''::bytea ORDER BY k.number) FROM chunks k WHERE k.blob_id = c.blob_id) AS message
-           FROM queue_messages q JOIN queue_recipients r USING (queue_id) JOIN contents c USING (tenant_id, blob_id)"""
+           FROM queue_messages q JOIN queue_recipients r USING (queue_id, tenant_id)
+           JOIN contents c USING (tenant_id, blob_id)"""
     )
     if not rows:
         return None

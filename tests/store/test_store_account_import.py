@@ -70,7 +70,7 @@ async def test_few_statements_whatever_the_size(database_urls: DatabaseUrls) -> 
         await AccountImport(db).add([row("first@a.test")])
         statements.clear()
         await AccountImport(db).add([row(f"u{n}@a.test") for n in range(300)])
-    assert len(statements) == 7  # with BEGIN and COMMIT
+    assert len(statements) == 8  # with BEGIN and COMMIT
 
 
 @pytest.mark.parametrize(

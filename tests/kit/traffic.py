@@ -8,11 +8,11 @@ import asyncio
 import base64
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 ANSWER_SECONDS = 30
-IDLE_SECONDS = 8
+CLIENTS = 2  # of each kind
 
 
 class Leaving(Exception):
@@ -37,29 +37,31 @@ class Traffic:
 
     @asynccontextmanager
     async def flowing(self) -> AsyncIterator[None]:
-        """All clients at work; each finishes its turn when this is left."""
+        """All clients at work; each finishes its turn when this is left, but those that idle hang up."""
         ending = asyncio.Event()
         turns = {
             "smtp": self._mail_from_outside,
             "submissions": self.submit,
             "imaps": self._read_by_imap,
-            "idle": self._idle,
             "pop3s": self._read_by_pop3,
             "http": self._ask_api,
         }
         async with asyncio.TaskGroup() as group:
             for name, turn in turns.items():
-                for _ in range(2):
-                    group.create_task(self._again(name, turn, ending))
+                for _ in range(CLIENTS):
+                    group.create_task(self._again(name, turn, ending, ANSWER_SECONDS))
+            idling = [group.create_task(self._again("idle", self._idle, ending, None)) for _ in range(CLIENTS)]
             try:
                 yield
             finally:
                 ending.set()
+                for client in idling:
+                    client.cancel()
 
-    async def _again(self, name: str, turn: Callable[[], Awaitable[None]], ending: asyncio.Event) -> None:
+    async def _again(self, name: str, turn: Callable[[], Awaitable[None]], ending: asyncio.Event, seconds: float | None) -> None:
         while not ending.is_set():
             try:
-                async with asyncio.timeout(ANSWER_SECONDS):
+                async with asyncio.timeout(seconds):
                     await turn()
                 self.done[name] = self.done.get(name, 0) + 1
             except Leaving:
@@ -111,14 +113,12 @@ class Traffic:
             await talk.imap("LOGOUT")
 
     async def _idle(self) -> None:
-        """What most sessions of mail clients do most of the time; those whose server goes hear BYE."""
+        """What most sessions of mail clients do most of the time: until their server goes, which they hear by BYE."""
         async with self._connected("imaps") as talk:
             await talk.imap(None)
             await talk.imap(f'LOGIN "{self.user}" "{self.password}"')
             await talk.imap("SELECT INBOX")
-            with suppress(TimeoutError):
-                async with asyncio.timeout(IDLE_SECONDS):
-                    await talk.imap("IDLE")
+            await talk.imap("IDLE")
 
     async def _read_by_pop3(self) -> None:
         """Many want the one maildrop: [IN-USE] is an answer."""

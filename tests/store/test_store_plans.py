@@ -34,7 +34,7 @@ FILL = (
                            bodystructure, message_id, subject, sender, preview, sent_on)
        SELECT account_id, email_id, email_id, tenant_id, blob_id, 'x', '', 4, 10, '', '', '<' || n || '@x>', '', '', '',
               '2026-11-01'::date + n % 20 FROM plan""",
-    """INSERT INTO search_texts SELECT account_id, email_id, 0, true, 'the text of number ' || n FROM plan""",
+    """INSERT INTO search_texts SELECT account_id, email_id, 0, true, 'the text of number ' || n, n % 2 = 0 FROM plan""",
     """INSERT INTO messages (account_id, mailbox_id, uid, modseq, flags, size, internal_date, saved_at, email_id)
        SELECT account_id, mailbox_id, n, n, n % 2, 10, now(), now(), email_id FROM plan""",
     """INSERT INTO expunged (account_id, mailbox_id, uid, modseq, flags, keywords, size, internal_date, email_id, actor, reason)

@@ -109,3 +109,15 @@ async def test_every_right_is_one_of_the_table(database_urls: DatabaseUrls) -> N
     assert not await owner.fetchval(allowed, "password_hash")
     assert await owner.fetchval(allowed, "address")
     await owner.close()
+
+
+async def test_those_who_file_and_read_mail_plan_a_statement_once(database_urls: DatabaseUrls) -> None:
+    """And never by reading a table from end to end; the queue is claimed by a plan for what is in it."""
+    planned_once = set()
+    for role in ROLES:
+        connection = await asyncpg.connect(database_urls.of(role.name))
+        said = [await connection.fetchval(f"SHOW {setting}") for setting in ("plan_cache_mode", "enable_seqscan", "jit")]
+        if said == ["force_generic_plan", "off", "off"]:
+            planned_once.add(role.name)
+        await connection.close()
+    assert planned_once == {f"mailstead_{name}" for name in ("smtp_in", "imap", "pop3")}

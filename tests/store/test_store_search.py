@@ -12,7 +12,7 @@ import pytest
 from mailstead.model.failure import Failure, Refused
 from mailstead.model.flags import Flags, SystemFlag
 from mailstead.model.sequence_set import SequenceSet
-from mailstead.store import search_condition, search_index, search_scan
+from mailstead.store import search_condition, search_index, search_scan, search_trigrams
 from mailstead.store.delivery import LocalCopy
 from mailstead.store.engine import Database
 from mailstead.store.ingest import Ingest
@@ -163,17 +163,27 @@ async def inbox_of(database: Database, account: Account) -> int:
     return int(row["mailbox_id"])
 
 
-@pytest.mark.parametrize(("octets", "few"), [(5_000, 0), (4 * 1024 * 1024, 10), (4 * 1024 * 1024, 1_000)])
+@pytest.mark.parametrize(
+    ("octets", "few", "recent"), [(5_000, 0, 1_000), (5_000, 0, 7), (4 * 1024 * 1024, 10, 0), (4 * 1024 * 1024, 1_000, 0)]
+)
 async def test_queries_of_all_kinds(
-    ingest: Ingest, alice: Account, imap_db: Database, jobs_db: Database, monkeypatch: pytest.MonkeyPatch, octets: int, few: int
+    ingest: Ingest,
+    alice: Account,
+    imap_db: Database,
+    jobs_db: Database,
+    monkeypatch: pytest.MonkeyPatch,
+    octets: int,
+    few: int,
+    recent: int,
 ) -> None:
-    """However few octets are held at once, and whatever of the mailbox is indexed, the answer is the same."""
+    """However few octets are held at once, and whatever of the mailbox is kept or indexed, the answer is the same."""
     monkeypatch.setattr(search_scan, "BATCH_OCTETS", octets)
     monkeypatch.setattr(search_condition, "FEW", few)
+    monkeypatch.setattr(search_index, "LOOKED_AT", 1)
     monkeypatch.setattr(search_index, "MAX_TEXT", 3_000)  # so that some mail is never indexed
     chance = random.Random(octets + few)
     known: list[Known] = []
-    search, index, found = Search(imap_db), SearchIndex(jobs_db), 0
+    search, index, found = Search(imap_db), SearchIndex(jobs_db, recent=recent), 0
     for indexed in (False, True, False, True):
         if indexed:
             await index.fill()
@@ -329,6 +339,31 @@ async def test_new_mail_is_left_to_its_readers_for_a_while(ingest: Ingest, alice
     assert await patient.fill() == 0
     assert await patient.backlog() == 3
     assert await SearchIndex(jobs_db).fill() == 3
+
+
+async def test_older_texts_of_large_accounts_are_indexed_by_trigrams(
+    ingest: Ingest, alice: Account, town: Town, jobs_db: Database, owner_db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All but the newest, so many at a time; of a small account none."""
+    monkeypatch.setattr(search_index, "LOOKED_AT", 1)
+    monkeypatch.setattr(search_trigrams, "AT_ONCE", 15)
+    bob = await town.account("bob")
+    index = SearchIndex(jobs_db, recent=10)
+
+    async def indexed(account: Account) -> list[bool]:
+        rows = await owner_db.fetch(
+            "look", "SELECT indexed FROM search_texts WHERE account_id = $1 ORDER BY email_id", account.account_id
+        )
+        return [row["indexed"] for row in rows]
+
+    await fill(ingest, bob, 10)
+    await fill(ingest, alice, 35)
+    await index.fill()
+    assert await indexed(bob) == [False] * 10
+    assert await indexed(alice) == [True] * 15 + [False] * 20
+    await fill(ingest, alice, 1)
+    await index.fill()
+    assert await indexed(alice) == [True] * 26 + [False] * 10
 
 
 async def test_mail_that_is_reclaimed_takes_its_text_along(

@@ -52,6 +52,7 @@ def catalogue(db: Database, settings: JobsSettings, metrics: JobsMetrics) -> tup
         db,
         lambda seconds: asyncio.sleep(seconds * (1 / settings.jobs_search_share - 1)),
         settings.jobs_search_settle_seconds,
+        settings.jobs_search_recent,
     )
 
     def removed(kind: str, count: int) -> None:

@@ -3,6 +3,7 @@
 from pydantic import Field
 
 from mailstead.ops.settings import ServiceSettings, WebhookSettings
+from mailstead.store.search_trigrams import RECENT
 
 
 class JobsSettings(ServiceSettings, WebhookSettings):
@@ -19,6 +20,12 @@ class JobsSettings(ServiceSettings, WebhookSettings):
         ge=0,
         le=3600,
         description="How long new mail is left to its readers before this job takes it; SEARCH reads it meanwhile",
+    )
+    jobs_search_recent: int = Field(
+        default=RECENT,
+        ge=0,
+        description="Newest texts of an account that each search of it reads; older ones are in an index of trigrams,"
+        " which costs a hundred times as much to write",
     )
     jobs_search_share: float = Field(
         default=0.5,

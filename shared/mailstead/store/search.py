@@ -55,8 +55,9 @@ _ORDERS = {
     },
 }
 
-# Long texts lie apart from their rows, so that PostgreSQL takes reading all of them for cheap.
-_NEVER_END_TO_END = "SET LOCAL enable_seqscan = off"
+# Which index is best depends on what is looked for. Long texts lie apart from their rows, so that PostgreSQL takes reading all of
+# them for cheap.
+_PLAN_ANEW = "SET LOCAL plan_cache_mode = force_custom_plan; SET LOCAL enable_seqscan = off"
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +151,6 @@ class Search:
         if not text_leaves(query) and sql is not _UNINDEXED:
             return await self._database.fetch("search", text, *condition.arguments)
         async with self._database.transaction("search text") as connection:
-            await connection.execute(_NEVER_END_TO_END)
+            await connection.execute(_PLAN_ANEW)
             rows: Sequence[asyncpg.Record] = await connection.fetch(text, *condition.arguments)
             return rows

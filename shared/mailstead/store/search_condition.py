@@ -1,7 +1,8 @@
 """A search as one SQL condition. `m` is the message; `e` stands for its email where `asks_email` says that it is needed.
 
-Text is looked up in what `search_index.py` has kept, by trigrams through the whole account, or message by message where few come
-into question or the key is too short for trigrams. Where nothing is kept yet, the UIDs that a scan has found stand in the SQL.
+Text is looked up in what `search_index.py` has kept, through the whole account, by trigrams as far as `search_trigrams.py` has
+indexed it; or message by message where few come into question or the key is too short for trigrams. Where nothing is kept yet,
+the UIDs that a scan has found stand in the SQL.
 """
 
 from collections.abc import Collection
@@ -43,7 +44,7 @@ EMAIL = """CROSS JOIN LATERAL (
 ) AS e"""
 
 GRAM = 3  # characters that a key must have to be looked up by trigrams
-FEW = 500  # messages that are looked at one by one rather than through the index of the account
+FEW = 500  # messages that are looked at one by one rather than through all of the account
 
 Hits = dict[TextQuery, list[int]]
 """UIDs that a scan has found."""
@@ -51,9 +52,11 @@ Hits = dict[TextQuery, list[int]]
 _ONE_BY_ONE = """coalesce((
     SELECT {holds} FROM search_texts t WHERE t.account_id = m.account_id AND t.email_id = m.email_id AND t.complete
 ), false)"""
-_BY_INDEX = """m.email_id = ANY(ARRAY(
+_BY_ACCOUNT = """m.email_id = ANY(ARRAY(
     SELECT t.email_id FROM search_texts t
-    WHERE t.account_id = $1 AND t.text LIKE {pattern}::text AND t.complete AND {holds}
+    WHERE t.account_id = $1 AND t.indexed AND t.text LIKE {pattern}::text AND t.complete AND {holds}
+    UNION ALL SELECT t.email_id FROM search_texts t
+    WHERE t.account_id = $1 AND NOT t.indexed AND t.text LIKE {pattern}::text AND t.complete AND {holds}
 ))"""
 _LINE_HOLDS = """EXISTS (
     SELECT FROM string_to_table(left(t.text, t.header_length), E'\\n') AS line
@@ -170,7 +173,7 @@ class Condition:
         scanned = f"m.uid = ANY({self.add(self.hits.get(leaf, []))}::bigint[])"
         if not is_kept(leaf):
             return scanned
-        found = f"({self._indexed(leaf)} OR {scanned})"
+        found = f"({self._kept(leaf)} OR {scanned})"
         if not (isinstance(leaf, Header) and is_folded(leaf)):
             return found
         self.asks_email = True
@@ -178,14 +181,14 @@ class Condition:
         holds = f"strpos({column}, {self.add(leaf.text.casefold())}::text) > 0" if leaf.text else f"{column} IS NOT NULL"
         return f"CASE WHEN e.folded IS NULL THEN {found} ELSE {holds} END"
 
-    def _indexed(self, leaf: TextQuery) -> str:
+    def _kept(self, leaf: TextQuery) -> str:
         key = leaf.text.casefold()
         grams = f"{leaf.name.lower()}: " if isinstance(leaf, Header) and len(key) < GRAM else key
         if self.few or len(grams) < GRAM:
             return _ONE_BY_ONE.format(holds=self._holds(leaf, key))
         # Of TEXT, LIKE has said all: a long text is taken apart once and not twice.
         holds = "true" if isinstance(leaf, Text) else self._holds(leaf, key)
-        return _BY_INDEX.format(holds=holds, pattern=self.add(f"%{grams.translate(_LIKE)}%"))
+        return _BY_ACCOUNT.format(holds=holds, pattern=self.add(f"%{grams.translate(_LIKE)}%"))
 
     def _holds(self, leaf: TextQuery, key: str) -> str:
         match leaf:

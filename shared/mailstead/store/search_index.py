@@ -1,4 +1,4 @@
-"""Filling in the text of mail after its delivery, so that SEARCH need not read it (`search.py`).
+"""Filling in the text of mail after its delivery, so that SEARCH need not read and decode it (`search.py`).
 
 Ingest leaves a row in `search_pending` for each email; here such rows are claimed, the text of their emails is decoded and kept,
 and the rows removed, in one transaction. Whoever dies meanwhile has done nothing. The email's row is held while its text is
@@ -17,6 +17,7 @@ from mailstead.model.ids import id_after
 from mailstead.store.content import Source
 from mailstead.store.engine import Connection, Database
 from mailstead.store.message_text import Pieces, read_pieces, text_octets
+from mailstead.store.search_trigrams import AT_ONCE, RECENT, index_oldest
 from mailstead.wire.folded import fold_field, fold_lines
 from mailstead.wire.headers import fields
 from mailstead.wire.mime import Part
@@ -28,6 +29,7 @@ CLAIM_OCTETS = 8 * 1024 * 1024  # of text, encoded, that one transaction reads
 MAX_TEXT = 512 * 1024  # octets of one email's text, encoded, that is kept; mail with more is read by each search
 MAX_HEADER = 64 * 1024  # octets of its header section
 COUNTED = 100_000  # pending emails that are counted at most
+LOOKED_AT = AT_ONCE // 2  # one email in so many has it looked whether its account is large: the index keeps up with what comes
 
 _CLAIM = """
 SELECT account_id, email_id FROM search_pending
@@ -72,32 +74,40 @@ class SearchIndex:
     """Raises Refused(UNAVAILABLE) only."""
 
     def __init__(
-        self, database: Database, rest: Callable[[float], Awaitable[None]] = _no_rest, settle_seconds: float = 0
+        self,
+        database: Database,
+        rest: Callable[[float], Awaitable[None]] = _no_rest,
+        settle_seconds: float = 0,
+        recent: int = RECENT,
     ) -> None:
         """`rest` is awaited after each transaction, with the seconds that it took: time that is left to others.
 
-        An email is left alone for `settle_seconds`: its readers, and the deliveries that came with it, go first.
+        An email is left alone for `settle_seconds`: its readers, and the deliveries that came with it, go first. Of an account
+        with more than `recent` texts the older ones are indexed by trigrams.
         """
         self._database = database
         self._rest = rest
         self._settle_seconds = settle_seconds
+        self._recent = recent
 
     async def fill(self) -> int:
-        """Index what is pending and settled, until a look at all accounts finds nothing; how many emails that were.
+        """Keep the text of what is pending and settled, until a look at all accounts finds nothing; how many emails that were.
 
         After each transaction that one account has filled it is the next one's turn: none waits for a large import of another.
         """
         total, in_round, after = 0, 0, _FIRST
         while True:
 
-            async def step(connection: Connection, start: _Key = after) -> tuple[int, _Key]:
+            async def step(connection: Connection, start: _Key = after) -> tuple[list[_Key], _Key]:
                 return await self._step(connection, start)
 
             started = time.monotonic()
             done, after = await self._database.transact("index text", step)
+            for account_id in {account_id for account_id, email_id in done if email_id.int % LOOKED_AT == 0}:
+                await index_oldest(self._database, account_id, self._recent)
             if done:
                 await self._rest(time.monotonic() - started)
-            total, in_round = total + done, in_round + done
+            total, in_round = total + len(done), in_round + len(done)
             if after == _FIRST:
                 if not in_round:
                     return total
@@ -108,11 +118,11 @@ class SearchIndex:
         row = await self._database.fetchrow("search backlog", _BACKLOG, COUNTED)
         return int(row["count"]) if row else 0
 
-    async def _step(self, connection: Connection, after: _Key) -> tuple[int, _Key]:
-        """How many emails were indexed, and behind which key to go on; the first key when the end is reached."""
+    async def _step(self, connection: Connection, after: _Key) -> tuple[list[_Key], _Key]:
+        """Which emails are pending no more, and behind which key to go on; the first key when the end is reached."""
         rows = await connection.fetch(_CLAIM, *after, id_after(time.time() - self._settle_seconds), CLAIM)
         if not rows:
-            return 0, _FIRST
+            return [], _FIRST
         claimed: list[_Key] = [(row["account_id"], row["email_id"]) for row in rows]
         emails, skipped = _bounded([_email(row) for row in await connection.fetch(_HOLD, *_columns(claimed))])
         kept = await self._texts(emails)
@@ -120,7 +130,7 @@ class SearchIndex:
         settled = [key for key in claimed if key not in left]  # those without an email, too
         await connection.execute(_KEEP, *_columns(settled), *([row[n] for row in kept] for n in range(5)))
         crowded = (len(claimed) == CLAIM or skipped) and claimed[0][0] == claimed[-1][0]
-        return len(settled), (claimed[-1][0] + 1, _FIRST[1]) if crowded else max(settled)
+        return settled, (claimed[-1][0] + 1, _FIRST[1]) if crowded else max(settled)
 
     async def _texts(self, emails: Sequence[_Email]) -> list[_Row]:
         fitting = [email for email in emails if _fits(email)]

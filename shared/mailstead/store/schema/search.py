@@ -12,6 +12,7 @@ search_texts = Table(
     Column("header_length", Integer, nullable=False, comment="characters of `text` before its body"),
     Column("complete", Boolean, nullable=False, comment="false: too much text to be kept, so that the mail is read"),
     Column("text", Text, nullable=False, comment="wire.folded: a line for each header field, then the text parts"),
+    Column("indexed", Boolean, nullable=False, server_default=text("false"), comment="whether `text` is in the trigram index"),
     CheckConstraint("header_length between 0 and length(text)", name="header_length"),
     Index(
         "search_texts_text_idx",
@@ -19,7 +20,9 @@ search_texts = Table(
         "text",
         postgresql_using="gin",
         postgresql_ops={"text": "gin_trgm_ops"},
+        postgresql_where=text("indexed"),
     ),
+    Index("search_texts_recent_idx", "account_id", "email_id", postgresql_where=text("NOT indexed")),
     Index("search_texts_incomplete_idx", "account_id", postgresql_where=text("NOT complete")),
 )
 

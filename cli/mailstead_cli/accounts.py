@@ -1,6 +1,5 @@
 """`mailstead accounts`: who has mail here."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -9,12 +8,12 @@ from rich.console import Console
 from rich.progress import Progress
 
 from mailstead_cli.api_client import DEFAULT_URL, Api, ApiFailure, AsJson, Json, Token, Url
-from mailstead_cli.output import octets_of, print_json, print_table
+from mailstead_cli.output import octets_of, print_fields, print_json, print_table
+from mailstead_cli.prompts import PasswordStdin, Yes, given_password, require_typed
 
 app = typer.Typer(no_args_is_help=True, help="Who has mail here.")
 
 SENT_AT_ONCE = 5_000  # rows of one request
-SESSIONS = {"Protocol": "protocol", "From": "peer", "Since": "since", "By": "by", "Replica": "replica"}
 COLUMNS = {
     "Id": "id",
     "Address": "address",
@@ -27,8 +26,8 @@ COLUMNS = {
 DELETED = {"Id": "id", "Address": "address", "Messages": "message_count", "Deleted": "deleted_at", "Erased at": "erase_at"}
 
 Address = Annotated[str, typer.Argument(help="The address, as alice@example.com", show_default=False)]
-Quota = Annotated[str, typer.Option("--quota", help="Octets it may hold, as 5G; 0 for no limit")]
-FromStdin = Annotated[bool, typer.Option("--password-stdin", help="Read the password from standard input instead of asking")]
+Quota = Annotated[str | None, typer.Option("--quota", help="Octets it may hold, as 5G; 0 for no limit")]
+QuotaMessages = Annotated[int | None, typer.Option(help="Messages it may hold; 0 for no limit", min=0)]
 
 
 @app.command("list")
@@ -49,29 +48,67 @@ def list_accounts(
 
 
 @app.command()
+def show(address: Address, token: Token, url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
+    """All settings of an account, deleted or not."""
+    api = Api(url, token)
+    print_fields(api.get(account_path(api, address, or_deleted=True)), as_json)
+
+
+@app.command()
 def create(
     address: Address,
     token: Token,
-    quota: Quota = "0",
-    password_stdin: FromStdin = False,
+    quota: Quota = None,
+    quota_messages: QuotaMessages = None,
+    password_stdin: PasswordStdin = False,
     url: Url = DEFAULT_URL,
     as_json: AsJson = False,
 ) -> None:
     """Make an account with its standard mailboxes."""
-    try:
-        quota_bytes = octets_of(quota)
-    except ValueError as error:
-        raise ApiFailure(f"--quota: {quota!r} is no size; write it as 500M or 5G") from error
-    password = (
-        sys.stdin.readline().rstrip("\r\n")
-        if password_stdin
-        else typer.prompt("Password", hide_input=True, confirmation_prompt=True)
-    )
-    made = Api(url, token).post("/v1/accounts", {"address": address, "password": password, "quota_bytes": quota_bytes})
+    quotas = _given(quota_bytes=_quota(quota), quota_messages=quota_messages)
+    password = given_password(password_stdin, twice=True)
+    made = Api(url, token).post("/v1/accounts", {"address": address, "password": password, **quotas})
     if as_json:
         print_json(made)
     else:
         typer.echo(f"{made['address']} is account {made['id']}")
+
+
+@app.command()
+def change(
+    address: Address,
+    token: Token,
+    quota: Quota = None,
+    quota_messages: QuotaMessages = None,
+    active: Annotated[bool | None, typer.Option("--active/--suspended", help="Whether it logs in and receives mail")] = None,
+    forward: Annotated[list[str] | None, typer.Option(help="Who gets what comes here; all of them anew")] = None,
+    no_forwards: Annotated[bool, typer.Option("--no-forwards", help="Forward nothing, and keep what comes")] = False,
+    keeps_copy: Annotated[
+        bool | None, typer.Option("--keep-copy/--forward-only", help="Whether what is forwarded is kept here too")
+    ] = None,
+    files_tags: Annotated[
+        bool | None,
+        typer.Option("--file-tags/--ignore-tags", help="Whether user+tag goes into the mailbox `tag` where there is one"),
+    ] = None,
+    send_as: Annotated[
+        list[str] | None, typer.Option(help="What it may write as, as an address or @example.com; all of them anew")
+    ] = None,
+    no_send_as: Annotated[bool, typer.Option("--no-send-as", help="Write as its own addresses and aliases only")] = False,
+    url: Url = DEFAULT_URL,
+    as_json: AsJson = False,
+) -> None:
+    """Change what is given: quotas, state, where its mail goes, what it may write as."""
+    body = _given(
+        quota_bytes=_quota(quota),
+        quota_messages=quota_messages,
+        active=active,
+        forwards=[] if no_forwards else forward or None,
+        keeps_copy=True if no_forwards else keeps_copy,
+        files_tags=files_tags,
+        send_as=[] if no_send_as else send_as or None,
+    )
+    api = Api(url, token)
+    print_fields(api.patch(account_path(api, address), body), as_json)
 
 
 @app.command()
@@ -80,15 +117,17 @@ def delete(
     token: Token,
     erase: Annotated[bool, typer.Option("--erase", help="At once and for good, deleted before or not")] = False,
     url: Url = DEFAULT_URL,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask")] = False,
+    yes: Yes = False,
 ) -> None:
     """Close an account. It can be restored for some days, then it is erased with all its mail."""
     api = Api(url, token)
     found = found_account(api, address, or_deleted=erase)
     path = f"/v1/accounts/{found['id']}"
-    if not yes:
-        what = f"Erase {found['address']} and its {found['message_count']} messages for good?"
-        typer.confirm(what if erase else f"Delete {found['address']}?", abort=True)
+    if erase:
+        what = f"{found['address']} and its {found['message_count']} messages are erased for good."
+        require_typed(found["address"], what, yes)
+    elif not yes:
+        typer.confirm(f"Delete {found['address']}?", abort=True)
     api.delete(f"{path}?erase=true" if erase else path)
     typer.echo(f"{found['address']} is {'erased' if erase else 'deleted'}")
 
@@ -134,28 +173,6 @@ def import_accounts(
     raise typer.Exit(bool(refused))
 
 
-@app.command()
-def sessions(
-    address: Address,
-    token: Token,
-    end: Annotated[bool, typer.Option("--end", help="End all of them, on every replica")] = False,
-    url: Url = DEFAULT_URL,
-    as_json: AsJson = False,
-) -> None:
-    """Who is logged in to an account now."""
-    api = Api(url, token)
-    path = f"/v1/accounts/{found_account(api, address)['id']}/sessions"
-    if end:
-        api.delete(path)
-        typer.echo("all sessions end")
-        return
-    items = list(api.every(path))
-    if as_json:
-        print_json(items)
-    else:
-        print_table(SESSIONS, items)
-
-
 def found_account(api: Api, address: str, *, or_deleted: bool = False) -> Json:
     """Raises ApiFailure where there is no such account."""
     wanted = address.lower()
@@ -167,3 +184,19 @@ def found_account(api: Api, address: str, *, or_deleted: bool = False) -> Json:
     if found is None:
         raise ApiFailure(f"there is no account {address}")
     return found
+
+
+def account_path(api: Api, address: str, *, or_deleted: bool = False) -> str:
+    """Raises ApiFailure where there is no such account."""
+    return f"/v1/accounts/{found_account(api, address, or_deleted=or_deleted)['id']}"
+
+
+def _quota(text: str | None) -> int | None:
+    try:
+        return None if text is None else octets_of(text)
+    except ValueError as error:
+        raise ApiFailure(f"--quota: {text!r} is no size; write it as 500M or 5G") from error
+
+
+def _given(**values: object) -> Json:
+    return {name: value for name, value in values.items() if value is not None}

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from mailstead_cli.api_client import DEFAULT_URL, Api, AsJson, Json, Token, Url
-from mailstead_cli.output import print_json, print_table
+from mailstead_cli.output import print_fields, print_json, print_table
 
 app = typer.Typer(no_args_is_help=True, help="Addresses that stand for others: aliases, groups, catch-alls.")
 
@@ -30,6 +30,12 @@ def list_aliases(
         print_json(list(items))
     else:
         print_table(COLUMNS, map(_shown, items))
+
+
+@app.command()
+def show(address: Address, token: Token, url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
+    """One of them."""
+    print_fields(Api(url, token).get(f"/v1/aliases/{address}"), as_json)
 
 
 @app.command()

@@ -1,12 +1,12 @@
 """`mailstead delivery-rules`: how mail leaves."""
 
-import sys
 from typing import Annotated
 
 import typer
 
 from mailstead_cli.api_client import DEFAULT_URL, Api, AsJson, Json, Token, Url
 from mailstead_cli.output import print_json, print_table
+from mailstead_cli.prompts import PasswordStdin, given_password
 
 app = typer.Typer(no_args_is_help=True, help="How mail leaves: smart hosts, relays, the least TLS, source addresses.")
 
@@ -26,6 +26,15 @@ Domain = Annotated[
     str, typer.Argument(help="example.org, .example.org for all below it, or '' for any domain", show_default=False)
 ]
 Rule = Annotated[str, typer.Argument(help="The id of the rule", show_default=False)]
+Host = Annotated[str | None, typer.Option(help="Who takes the mail, by name or address; else whom MX records name")]
+Port = Annotated[int | None, typer.Option(help="Of the host; else 25, 24 by LMTP, 587 with --username")]
+Protocol = Annotated[str, typer.Option(help="smtp or lmtp")]
+Tls = Annotated[str, typer.Option(help="The least: opportunistic, encrypted or verified")]
+Username = Annotated[str | None, typer.Option(help="As whom to log in; the password is asked for")]
+Source = Annotated[str | None, typer.Option(help="The address of ours that connects")]
+Hello = Annotated[str | None, typer.Option(help="The name of that address")]
+PerMinute = Annotated[int | None, typer.Option(help="Messages that leave for one domain at most, over all replicas")]
+Tenant = Annotated[int | None, typer.Option(help="Only mail of this tenant, by its id")]
 
 
 @app.command("list")
@@ -42,25 +51,22 @@ def list_rules(token: Token, url: Url = DEFAULT_URL, as_json: AsJson = False) ->
 def create(
     domain: Domain,
     token: Token,
-    host: Annotated[str | None, typer.Option(help="Who takes the mail, by name or address; else whom MX records name")] = None,
-    port: Annotated[int | None, typer.Option(help="Of the host; else 25, 24 by LMTP, 587 with --username")] = None,
-    protocol: Annotated[str, typer.Option(help="smtp or lmtp")] = "smtp",
-    tls: Annotated[str, typer.Option(help="The least: opportunistic, encrypted or verified")] = "opportunistic",
-    username: Annotated[str | None, typer.Option(help="As whom to log in; the password is asked for")] = None,
-    password_stdin: Annotated[
-        bool, typer.Option("--password-stdin", help="Read the password from standard input instead of asking")
-    ] = False,
-    source: Annotated[str | None, typer.Option(help="The address of ours that connects")] = None,
-    hello: Annotated[str | None, typer.Option(help="The name of that address")] = None,
-    per_minute: Annotated[int | None, typer.Option(help="Messages that leave for one domain at most, over all replicas")] = None,
-    tenant: Annotated[int | None, typer.Option(help="Only mail of this tenant, by its id")] = None,
+    host: Host = None,
+    port: Port = None,
+    protocol: Protocol = "smtp",
+    tls: Tls = "opportunistic",
+    username: Username = None,
+    password_stdin: PasswordStdin = False,
+    source: Source = None,
+    hello: Hello = None,
+    per_minute: PerMinute = None,
+    tenant: Tenant = None,
+    in_place_of: Annotated[str | None, typer.Option(help="This rule, by its id, is replaced whole, its password too")] = None,
     url: Url = DEFAULT_URL,
     as_json: AsJson = False,
 ) -> None:
     """Say how mail for a domain leaves."""
-    password = None
-    if username is not None:
-        password = sys.stdin.readline().rstrip("\r\n") if password_stdin else typer.prompt("Password", hide_input=True)
+    password = None if username is None else given_password(password_stdin)
     body: Json = {
         "domain": domain,
         "tenant_id": tenant,
@@ -74,7 +80,8 @@ def create(
         "hello": hello,
         "messages_per_minute": per_minute,
     }
-    made = Api(url, token).post("/v1/delivery-rules", body)
+    api = Api(url, token)
+    made = api.put(f"/v1/delivery-rules/{in_place_of}", body) if in_place_of else api.post("/v1/delivery-rules", body)
     if as_json:
         print_json(made)
     else:

@@ -5,7 +5,8 @@ from typing import Annotated
 import typer
 
 from mailstead_cli.api_client import DEFAULT_URL, Api, AsJson, Token, Url
-from mailstead_cli.output import print_json, print_table
+from mailstead_cli.output import print_fields, print_json, print_table
+from mailstead_cli.prompts import Yes, require_typed
 
 app = typer.Typer(no_args_is_help=True, help="The domains that mail is accepted for.")
 
@@ -14,7 +15,6 @@ COLUMNS = {"Domain": "name", "Active": "active", "Accounts": "account_count", "S
 DELETED = {"Domain": "name", "Deleted": "deleted_at", "Erased at": "erase_at"}
 
 Name = Annotated[str, typer.Argument(help="The domain, as example.com", show_default=False)]
-Yes = Annotated[bool, typer.Option("--yes", help="Do not ask")]
 
 
 @app.command("list")
@@ -33,13 +33,70 @@ def list_domains(
 
 
 @app.command()
-def create(name: Name, token: Token, url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
+def show(name: Name, token: Token, url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
+    """All settings of a domain, deleted or not."""
+    print_fields(Api(url, token).get(f"/v1/domains/{name}"), as_json)
+
+
+@app.command()
+def create(
+    name: Name,
+    token: Token,
+    alias_of: Annotated[str | None, typer.Option(help="The domain whose addresses it has, each under its own name too")] = None,
+    tenant: Annotated[int | None, typer.Option(help="Whose it is, by the id of the tenant")] = None,
+    url: Url = DEFAULT_URL,
+    as_json: AsJson = False,
+) -> None:
     """Accept mail for a domain."""
-    made = Api(url, token).post("/v1/domains", {"name": name})
+    made = Api(url, token).post("/v1/domains", {"name": name, "alias_of": alias_of, "tenant_id": tenant})
     if as_json:
         print_json(made)
     else:
         typer.echo(f"{made['name']} is a domain of this server")
+
+
+@app.command()
+def change(
+    name: Name,
+    token: Token,
+    active: Annotated[
+        bool | None, typer.Option("--active/--suspended", help="Whether mail for it is accepted and its accounts log in")
+    ] = None,
+    scram: Annotated[
+        bool | None, typer.Option("--scram/--no-scram", help="Whether SCRAM keys are kept beside each password that is set")
+    ] = None,
+    junk_score: Annotated[
+        float | None, typer.Option(help="Spam score from which mail is filed in Junk; 0: as configured")
+    ] = None,
+    reject_score: Annotated[float | None, typer.Option(help="Spam score from which mail is refused; 0: as configured")] = None,
+    max_accounts: Annotated[int | None, typer.Option(help="Accounts that it may have; 0: no limit")] = None,
+    retention_days: Annotated[
+        int | None, typer.Option(help="Days for which deleted messages can be given back; 0: as configured")
+    ] = None,
+    url: Url = DEFAULT_URL,
+    as_json: AsJson = False,
+) -> None:
+    """Change what is given: state, spam thresholds, limits."""
+    asked = {
+        "active": active,
+        "scram": scram,
+        "junk_score": junk_score,
+        "reject_score": reject_score,
+        "max_accounts": max_accounts,
+        "retention_days": retention_days,
+    }
+    body = {field: value for field, value in asked.items() if value is not None}
+    print_fields(Api(url, token).patch(f"/v1/domains/{name}", body), as_json)
+
+
+@app.command()
+def verify(name: Name, token: Token, url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
+    """Look for the record that shows whose a domain is; where it is missing, say what to publish."""
+    verified = Api(url, token).put(f"/v1/domains/{name}/dns/verification", {})
+    if as_json:
+        print_json(verified)
+    else:
+        typer.echo(f"{verified['name']} is verified")
 
 
 @app.command()
@@ -62,8 +119,10 @@ def delete(
     yes: Yes = False,
 ) -> None:
     """Accept mail for a domain no longer. It must have no accounts, but deleted ones. It can be restored for some days."""
-    if not yes:
-        typer.confirm(f"Erase the domain {name} for good?" if erase else f"Delete the domain {name}?", abort=True)
+    if erase:
+        require_typed(name, f"The domain {name} is erased for good, with its deleted accounts and their mail.", yes)
+    elif not yes:
+        typer.confirm(f"Delete the domain {name}?", abort=True)
     Api(url, token).delete(f"/v1/domains/{name}?erase=true" if erase else f"/v1/domains/{name}")
     typer.echo(f"{name} is {'erased' if erase else 'deleted'}")
 

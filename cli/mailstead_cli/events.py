@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from mailstead_cli.api_client import DEFAULT_URL, Api, AsJson, Json, Token, Url
-from mailstead_cli.output import print_json, print_table
+from mailstead_cli.output import print_json, print_table, printable
 
 app = typer.Typer(no_args_is_help=True, help="What happens.")
 
@@ -50,4 +50,4 @@ def _query(event: list[str] | None, tenant: int | None, after: int | None) -> di
 
 
 def _line(item: Json) -> str:
-    return " ".join(f"{name}={value}" for name, value in item["data"].items() if value not in (None, ""))
+    return printable(" ".join(f"{name}={value}" for name, value in item["data"].items() if value not in (None, "")))

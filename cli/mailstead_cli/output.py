@@ -1,12 +1,15 @@
 """What commands print: tables for people, JSON for programs."""
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
+_COMMANDS = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")  # all but line feeds
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 
 
@@ -21,13 +24,26 @@ def print_table(columns: Mapping[str, str], items: Iterable[Mapping[str, Any]]) 
         table.add_column(heading, overflow="fold")
     count = 0
     for item in items:
-        table.add_row(*(cell(key, item[key]) for key in columns.values()))
+        table.add_row(*(Text(printable(cell(key, item[key]))) for key in columns.values()))
         count += 1
     console = Console(highlight=False)
     if count:
         console.print(table)
     else:
         console.print("[dim]none[/dim]")
+
+
+def print_fields(item: Mapping[str, Any], as_json: bool) -> None:
+    """One thing with all its fields, one a line."""
+    if as_json:
+        print_json(item)
+        return
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column(style="bold")
+    table.add_column(overflow="fold")
+    for key, value in item.items():
+        table.add_row(key.removesuffix("_bytes").replace("_", " "), Text(printable(cell(key, value))))
+    Console(highlight=False).print(table)
 
 
 def cell(key: str, value: object) -> str:
@@ -41,8 +57,15 @@ def cell(key: str, value: object) -> str:
             return size(value)
         case None:
             return ""
+        case list():
+            return ", ".join(map(str, value))
         case _:
             return str(value)
+
+
+def printable(text: str) -> str:
+    """What strangers wrote, as a subject, must not command a terminal, nor turn a line around: U+FFFD stands for what would."""
+    return _COMMANDS.sub("\ufffd", text)
 
 
 def size(octets: int) -> str:

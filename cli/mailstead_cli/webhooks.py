@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from mailstead_cli.api_client import DEFAULT_URL, Api, AsJson, Json, Token, Url
-from mailstead_cli.output import print_json, print_table
+from mailstead_cli.output import print_fields, print_json, print_table
 
 app = typer.Typer(no_args_is_help=True, help="Where events are sent to.")
 
@@ -67,6 +67,29 @@ def create(
         print_json(made)
     else:
         typer.echo(f"webhook {made['id']}, signed with {made['secret']}")
+
+
+@app.command()
+def show(webhook_id: WebhookId, token: Token, url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
+    """One of them, without its secret."""
+    print_fields(Api(url, token).get(f"/v1/webhooks/{webhook_id}"), as_json)
+
+
+@app.command()
+def change(
+    webhook_id: WebhookId,
+    token: Token,
+    to: Annotated[str | None, typer.Option(help="The URL that events are sent to from now on, those that wait too")] = None,
+    event: Types = None,
+    all_events: Annotated[bool, typer.Option("--all-events", help="All types of events")] = False,
+    description: Annotated[str | None, typer.Option(help="For people")] = None,
+    url: Url = DEFAULT_URL,
+    as_json: AsJson = False,
+) -> None:
+    """Change what is given."""
+    asked = {"url": to, "event_types": [] if all_events else event or None, "description": description}
+    body = {name: value for name, value in asked.items() if value is not None}
+    print_fields(Api(url, token).patch(f"/v1/webhooks/{webhook_id}", body), as_json)
 
 
 @app.command()

@@ -64,6 +64,26 @@ UPDATE queue_recipients SET state = 'delivered', settled_at = now(), attempts = 
 _NOT_REACHED = """
 UPDATE queue_recipients SET attempts = 2, due_at = now() + interval '26 minutes' WHERE queue_id = $1 AND number = 2
 """
+_TOLD = """
+WITH told AS (
+    INSERT INTO outside_events (event_id, tenant_id, type, data, at)
+    SELECT gen_random_uuid(), 1, type, '{}', now() - ago::interval
+    FROM (VALUES ('domain.verified', '9 days'), ('account.created', '26 hours'), ('message.bounced', '5 hours'),
+                 ('message.delivered', '3 hours'), ('message.delivered', '92 minutes'), ('message.deferred', '93 minutes'),
+                 ('message.received', '11 minutes'), ('message.delivered', '2 minutes')) AS e(type, ago)
+    RETURNING position, type, at
+), delivered AS (
+    INSERT INTO webhook_deliveries (webhook_id, position, state, attempts, due_at, begun_at, settled_at)
+    SELECT $1::bigint, position, CASE WHEN late THEN 'pending' ELSE 'delivered' END, 1, now() + interval '40 seconds', at,
+           CASE WHEN late THEN NULL ELSE at END
+    FROM told, LATERAL (SELECT at > now() - interval '5 minutes' AS late)
+    RETURNING position, begun_at, state
+)
+INSERT INTO webhook_attempts (webhook_id, position, attempt, started_at, duration, status, error)
+SELECT $1::bigint, position, 1, begun_at, 0.2 * random(), CASE state WHEN 'pending' THEN 503 ELSE 204 END,
+       CASE state WHEN 'pending' THEN 'it answered 503' END
+FROM delivered
+"""
 TRIES = (  # recipient, attempt, how long ago, seconds, outcome, host, status, reply
     (0, 1, "93 minutes", 0.8, "delivered", "mx.granary.example", "2.0.0", "250 2.0.0 Ok: queued as 4XyTq81vGz"),
     (1, 1, "93 minutes", 1.4, "deferred", "in1.lantern-press.example", "4.7.1", "451 4.7.1 Greylisted, try again later"),
@@ -91,6 +111,7 @@ async def write_past(site: Site) -> None:
         await connection.execute(_QUEUED)
         await connection.execute(_SENDERS, featured)
         await _life(connection, featured)
+        await connection.execute(_TOLD, int(site.webhook))
         site.queued = str(featured)
     finally:
         await connection.close()

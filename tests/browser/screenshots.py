@@ -26,6 +26,7 @@ SHOTS = (  # name, who, path, scheme, size
     ("message", OPERATOR, "/queue/{queued}", "light", WIDE),
     ("domain", OPERATOR, "/domains/fernhill.example", "light", WIDE),
     ("accounts", OPERATOR, "/accounts", "dark", WIDE),
+    ("webhook", OPERATOR, "/webhooks/{webhook}", "light", WIDE),
     ("security", OWNER, "/security", "light", WIDE),
     ("phone", OPERATOR, "/", "light", PHONE),
 )
@@ -45,7 +46,7 @@ async def take_all(site: Site) -> None:
 async def _take(browser: Browser, site: Site, name: str, person: str, path: str, scheme: str, size: tuple[int, int]) -> None:
     visitors = Visitors(browser, site)
     page = await visitors.signed_in(person, scheme="dark" if scheme == "dark" else "light", size=size, device_scale_factor=1.5)
-    await page.goto(f"{site.url}/console{path.replace('{queued}', site.queued)}")
+    await page.goto(f"{site.url}/console{path.replace('{queued}', site.queued).replace('{webhook}', site.webhook)}")
     await settled(page)
     await page.evaluate("document.fonts.ready.then(() => true)")
     picture = Image.open(BytesIO(await page.screenshot())).convert("RGB")

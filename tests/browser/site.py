@@ -85,6 +85,7 @@ class Site:
         self.ids: dict[str, int] = {}
         self.profile: StorageState | None = None  # of the operator's browser, once they have signed in
         self.queued = ""  # the id of a message that waits to leave
+        self.webhook = ""  # the id of one of many events
 
     def furnish(self) -> None:
         """Domains with their DNS, accounts, mail."""
@@ -97,6 +98,8 @@ class Site:
         self._post("/domains/fernhill.example/signing-keys", {"selector": "s2026", "algorithm": "ed25519-sha256"})
         self.api.patch("/domains/fernhill.example/signing-keys/s2026", json={"state": "active"}).raise_for_status()
         self._publish("fernhill.example", {"_smtp._tls", "autodiscover", "_pop3s._tcp"})
+        hook: dict[str, object] = {"url": "https://hooks.fernhill.example/mail", "description": "The billing system"}
+        self.webhook = str(self._post("/webhooks", hook)["id"])
         self.submit(OWNER, PASSWORD, "secretary@orchard.example")
         self.queued = self.api.get("/queue").raise_for_status().json()["items"][0]["id"]
         self.send(OWNER, "Minutes of the spring meeting", "Dear all,\n\nhere is what we agreed on.\n")

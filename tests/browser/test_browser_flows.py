@@ -11,11 +11,13 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import zxingcpp
 from PIL import Image
-from playwright.async_api import Page, expect
+from playwright.async_api import Locator, Page, expect
 
 from browser.site import OPERATOR, OWNER, PASSWORD
 from browser.visitor import Visitors, settled, sign_in
+from kit.waiting import eventually
 from mailstead.wire.otp import STEP, code_at
+from mailstead_local.ports import HOST
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")  # of the browser
 
@@ -424,7 +426,83 @@ async def test_an_api_key_and_a_tenant(visitors: Visitors) -> None:
     await page.get_by_label("Name").fill("Willow & Sons")
     await page.get_by_role("dialog").get_by_role("button", name="Create tenant").click()
     row = page.get_by_role("row").filter(has_text="Willow & Sons")
+    await row.get_by_role("button", name="Suspend").click()
+    await expect(row).to_contain_text("Suspended")
+    await page.get_by_role("button", name="Undo").click()
+    await expect(row).to_contain_text("Active")
     await row.get_by_role("button", name="Delete …").click()
     await page.get_by_label("Type the name to confirm").fill("Willow & Sons")
     await page.get_by_role("dialog").get_by_role("button", name="Delete tenant").click()
     await expect(row).to_have_count(0)
+
+
+async def test_a_webhook(visitors: Visitors) -> None:
+    """Made, tried, seen to fail and to succeed, paused, sent again, and deleted."""
+    site = visitors.site
+    site.stack.start("jobs")  # which sends events
+    await asyncio.to_thread(site.stack.wait_ready, "jobs")
+    answers = [b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n"]
+
+    async def receive(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(answers[-1])
+        writer.close()
+
+    async with await asyncio.start_server(receive, HOST, 0) as server:
+        url = f"http://{HOST}:{server.sockets[0].getsockname()[1]}/mail"
+        page = await visitors.signed_in()
+        await page.get_by_role("link", name="Webhooks").click()
+        await page.get_by_role("button", name="Add webhook").first.click()
+        await page.get_by_label("URL").fill(url)
+        await page.get_by_label("Events").fill("account.begun")
+        await page.get_by_role("dialog").get_by_role("button", name="Add webhook").click()
+        await expect(page.get_by_role("dialog")).to_contain_text("account.created")
+        await page.get_by_label("Events").fill("domain.created domain.verified")
+        await page.get_by_role("dialog").get_by_role("button", name="Add webhook").click()
+        assert (await page.get_by_role("dialog").locator("code").inner_text()).startswith("whsec_")
+        await page.get_by_role("button", name="Done").click()
+        await expect(page.get_by_role("heading", name=url, level=1)).to_be_focused()
+        await expect(page.locator(".facts")).to_contain_text("domain.created, domain.verified")
+
+        row = page.get_by_role("row").filter(has_text="webhook.test")
+        await page.get_by_role("button", name="Send a test").click()
+        await shown(page, row, "503")
+        answers.append(b"HTTP/1.1 204 Yes\r\n\r\n")
+        await row.get_by_role("button", name="Send again").click()
+        await shown(page, row, "Delivered")
+        await page.get_by_role("button", name="webhook.test").click()
+        await expect(page.get_by_role("dialog").get_by_role("row")).to_have_count(3)
+        await page.get_by_role("button", name="Close").click()
+        await page.get_by_label("State of a delivery").select_option("Given up")
+        await expect(page.get_by_text("No event fits")).to_be_visible()
+        await page.get_by_role("button", name="Send again …").click()
+        await page.get_by_role("dialog").get_by_role("button", name="Send again").click()
+        await expect(page.get_by_text("Sent again: 0 events.")).to_be_visible()
+
+        await page.get_by_role("button", name="Edit").click()
+        await page.get_by_label("Description").fill("The billing system")
+        await page.get_by_role("button", name="Save").click()
+        await expect(page.locator(".facts")).to_contain_text("The billing system")
+        await page.get_by_role("button", name="New secret …").click()
+        await page.get_by_role("button", name="Make a new secret").click()
+        await page.get_by_role("button", name="Done").click()
+        await page.get_by_role("button", name="Pause").click()
+        await expect(page.locator(".page-head .badge")).to_have_text("Paused")
+        await page.get_by_role("button", name="Turn on").click()
+        await expect(page.locator(".page-head .badge")).to_have_text("On")
+        await page.get_by_role("button", name="Delete …").click()
+        await page.get_by_label("Type the name to confirm").fill(url)
+        await page.get_by_role("dialog").get_by_role("button", name="Delete webhook").click()
+        await expect(page.get_by_role("heading", name="Webhooks", level=1)).to_be_visible()
+        await expect(page.get_by_role("link", name=url)).to_have_count(0)
+
+
+async def shown(page: Page, row: Locator, text: str) -> None:
+    """Looked at again and again, since the page does not look by itself."""
+
+    async def there() -> bool:
+        await page.reload()
+        await settled(page)
+        return await row.filter(has_text=text).count() == 1
+
+    await eventually(there, 40)

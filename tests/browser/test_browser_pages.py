@@ -24,6 +24,8 @@ ADMINISTRATION = (
     "/queue/{queued}",
     "/delivery",
     "/suppressions",
+    "/webhooks",
+    "/webhooks/{webhook}",
     "/keys",
     "/tenants",
     "/audit",
@@ -48,7 +50,7 @@ async def faults(page: Page, rules: dict[str, Any]) -> list[str]:
 def path_of(site: Site, path: str) -> str:
     for address, account_id in site.ids.items():
         path = path.replace(f"{{{address}}}", str(account_id))
-    return f"/console{path.replace('{queued}', site.queued)}"
+    return f"/console{path.replace('{queued}', site.queued).replace('{webhook}', site.webhook)}"
 
 
 @pytest.mark.parametrize(

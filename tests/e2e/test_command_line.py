@@ -1,15 +1,19 @@
 """`mailstead` looks after a running system: an account from its making to its end, seen by its mail clients."""
 
 import asyncio
+import contextlib
 import imaplib
 import json
 import mailbox
 import os
+import poplib
 import smtplib
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from kit.sending import send
 from kit.stack import Stack
@@ -112,6 +116,39 @@ def test_aliases_app_passwords_scripts_and_delivery_rules(stack: Stack, tmp_path
     assert json.loads(mailstead(stack, "delivery-rules", "show", rule["id"])) == rule
     mailstead(stack, "delivery-rules", "delete", rule["id"])
     assert json.loads(mailstead(stack, "delivery-rules", "list", "--json")) == []
+
+
+async def test_who_reads_by_pop3_is_ended_with_the_account_and_deletes_nothing_more(stack: Stack) -> None:
+    person = await stack.new_account()
+    for n in range(2):
+        await send(stack.ports.smtp, person.user, b"Subject: number %d\r\n\r\nA line.\r\n" % n)
+
+    def maildrop() -> poplib.POP3_SSL:
+        pop3 = poplib.POP3_SSL(HOST, stack.ports.pop3_tls, context=stack.client_context(), timeout=20)
+        try:
+            pop3.user(person.user)
+            pop3.pass_(person.password)
+        except poplib.error_proto:
+            pop3.close()
+            raise
+        return pop3
+
+    def waits(pop3: poplib.POP3_SSL) -> bytes:
+        """All that comes until the connection ends."""
+        with contextlib.closing(pop3):
+            said: bytes = pop3.file.read()
+            return said
+
+    session = await asyncio.to_thread(maildrop)
+    session.dele(1)
+    await asyncio.to_thread(mailstead, stack, "accounts", "delete", person.user, "--yes")
+    assert (await asyncio.to_thread(waits, session)).startswith(b"-ERR")
+    with pytest.raises(poplib.error_proto):
+        await asyncio.to_thread(maildrop)
+    await asyncio.to_thread(mailstead, stack, "accounts", "restore", person.user)
+    again = await asyncio.to_thread(maildrop)
+    assert again.stat()[0] == 2, "what it had marked is not deleted: it never said QUIT"
+    again.quit()
 
 
 async def test_a_changed_account_is_changed_at_once(stack: Stack) -> None:

@@ -5,12 +5,14 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, cast
 
+import typer.main
 from prometheus_client import CollectorRegistry
 from prometheus_client.metrics import MetricWrapperBase
 from pydantic import SecretStr, TypeAdapter
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 from pydantic_settings import BaseSettings
+from typer.core import TyperArgument, TyperGroup
 
 from api.app import routes
 from api.metrics import ApiMetrics, CanaryMetrics
@@ -22,10 +24,19 @@ from imap.metrics import ImapMetrics
 from imap.settings import ImapSettings
 from jobs.metrics import JobsMetrics
 from jobs.settings import JobsSettings
-from mailstead.events import AccountChanged, MailboxChanged, MailboxesChanged, QueueFilled, SessionsAsked, SessionTold
+from mailstead.events import (
+    AccountChanged,
+    MailboxChanged,
+    MailboxesChanged,
+    OutsideTold,
+    QueueFilled,
+    SessionsAsked,
+    SessionTold,
+)
 from mailstead.events.outside import CATALOGUE
 from mailstead.ops.metrics import ConnectionMetrics, EventMetrics, RuntimeMetrics, count_pool, operation_timer
 from mailstead.ops.settings import ServiceSettings
+from mailstead_cli.main import app as commands
 from pop3.metrics import Pop3Metrics
 from pop3.settings import Pop3Settings
 from smtp_in.content import Budget
@@ -43,7 +54,7 @@ SETTINGS: dict[str, type[BaseSettings]] = {
     "jobs": JobsSettings,
     "canary": CanarySettings,
 }
-_EVENTS = (MailboxChanged, MailboxesChanged, QueueFilled, AccountChanged, SessionsAsked, SessionTold)
+_EVENTS = (MailboxChanged, MailboxesChanged, QueueFilled, AccountChanged, SessionsAsked, SessionTold, OutsideTold)
 
 
 def pages() -> dict[str, str]:
@@ -54,6 +65,7 @@ def pages() -> dict[str, str]:
         "events.md": events_page(),
         "event-types.md": event_types_page(),
         "api.md": api_page(),
+        "commands.md": commands_page(),
     }
 
 
@@ -152,6 +164,38 @@ def _routes() -> dict[str, list[tuple[str, str, str]]]:
             row = (f"`{method.upper()} {path}`", scope, " ".join(operation["description"].split()))
             by_tag.setdefault(operation["tags"][0], []).append(row)
     return by_tag
+
+
+def commands_page() -> str:
+    lines = [
+        "# Commands",
+        "",
+        "`mailstead` is a client of the API for people: give it the URL and a key by `--url` and `--token`, or by",
+        "`MAILSTEAD_API_URL` and `MAILSTEAD_API_TOKEN`. `--json` prints what the API answers, for programs; `--help` tells the",
+        "options of a command. Passwords are asked for, or read from standard input (`--password-stdin`). Before something is",
+        "gone for good its name has to be typed; `--yes` does not ask. `mailstead --install-completion` completes in your shell.",
+    ]
+    group = typer.main.get_command(commands)
+    assert isinstance(group, TyperGroup)
+    alone = [command for command in group.commands.values() if not isinstance(command, TyperGroup)]
+    lines += ["", *_table(("", ""), (_command("mailstead", command) for command in alone))]
+    for name, below in group.commands.items():
+        if isinstance(below, TyperGroup):
+            rows = (_command(f"mailstead {name}", command) for command in below.commands.values())
+            lines += ["", f"## {name}", "", below.help or "", "", *_table(("", ""), rows)]
+    return "\n".join([*lines, ""])
+
+
+def _command(of: str, command: Any) -> tuple[str, str]:
+    """`command`: a TyperCommand."""
+    given = [parameter for parameter in command.params if isinstance(parameter, TyperArgument)]
+    names = [argument.metavar or _name(argument) for argument in given]
+    return f"`{' '.join([of, command.name, *names])}`", " ".join((command.help or "").split())
+
+
+def _name(argument: TyperArgument) -> str:
+    name = (argument.name or "").upper()
+    return name if argument.required else f"[{name}]"
 
 
 def events_page() -> str:

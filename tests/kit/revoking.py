@@ -6,6 +6,7 @@ from mailstead.store.app_passwords import AppPasswords, app_password_hash, new_a
 from mailstead.store.deletion import Deletion
 from mailstead.store.engine import Database
 from mailstead.store.provisioning import Provisioning
+from mailstead.store.tenants import Tenants
 
 
 async def new_password(owner: Database, account_id: int) -> None:
@@ -18,6 +19,11 @@ async def disable(owner: Database, account_id: int) -> None:
 
 async def suspend_domain(owner: Database, _account_id: int) -> None:
     await Provisioning(owner).update_domain("a.test", active=False)
+
+
+async def suspend_tenant(owner: Database, account_id: int) -> None:
+    account = await Provisioning(owner).account(account_id)
+    await Tenants(owner).update(account.tenant_id, active=False)
 
 
 async def delete(owner: Database, account_id: int) -> None:
@@ -40,4 +46,4 @@ async def add_app_password(owner: Database, account_id: int, *scopes: str) -> st
 
 
 Revoke = Callable[[Database, int], Awaitable[None]]
-WAYS: tuple[Revoke, ...] = (new_password, disable, suspend_domain)
+WAYS: tuple[Revoke, ...] = (new_password, disable, suspend_domain, suspend_tenant)

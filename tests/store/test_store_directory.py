@@ -1,5 +1,6 @@
 """What an address stands for, who may write as it, and how that is changed: aliases, groups, catch-alls, domain aliases."""
 
+import asyncio
 from datetime import timedelta
 
 import pytest
@@ -13,7 +14,8 @@ from mailstead.store.engine import Database
 from mailstead.store.mailboxes import Mailboxes
 from mailstead.store.provisioning import Provisioning
 from mailstead.store.srs_keys import SrsKeys
-from store.builders import Account
+from mailstead.store.tenants import Tenants
+from store.builders import Account, Town
 
 DOMAIN = "default.example.org"
 
@@ -79,6 +81,29 @@ async def test_a_tag_names_a_mailbox_where_the_account_wants_it(
         None,
         None,
     ]
+
+
+async def test_who_suspends_a_tenant_suspends_all_its_domains(
+    directory: Directory, aliases: Aliases, alice: Account, api_db: Database, provisioning: Provisioning, town: Town
+) -> None:
+    """Those too that are made meanwhile; of each, what it was is not forgotten."""
+    tenants, bob = Tenants(api_db), await town.account("bob", tenant="other")
+    await provisioning.create_domain("also.test", alias_of=DOMAIN)
+    await provisioning.create_domain("asleep.test", active=False)
+    making = (provisioning.create_domain(f"d{n}.test", alice.tenant_id) for n in range(8))
+    await asyncio.gather(tenants.update(alice.tenant_id, active=False), *making)
+    for address in (alice.address, "alice@also.test"):
+        (found,) = await look_up(directory, address)
+        assert found and isinstance(found.behind, Recipient)
+        assert (found.domain.active, found.behind.active) == (False, False)
+    (others,) = await look_up(directory, bob.address)
+    assert others and others.domain.active
+    await tenants.update(alice.tenant_id, name="late payers")
+    assert not (await tenants.get(alice.tenant_id)).active
+    await tenants.update(alice.tenant_id, active=True)
+    again = await behind(directory, alice.address)
+    assert isinstance(again, Recipient) and again.active
+    assert [row.name for row in await provisioning.domains(100, active=False)] == ["asleep.test"]
 
 
 async def test_a_domain_alias_has_the_addresses_of_another(

@@ -73,6 +73,10 @@ BREAKS: dict[str, tuple[str, ...]] = {
         "UPDATE addresses SET address = 'other@example.org'",
     ),
     "an address is of the domain that it names, and of its tenant": ("UPDATE addresses SET address = 'alice@other.example.org'",),
+    "a domain is held while its tenant is suspended": (
+        "UPDATE tenants SET active = NOT active",
+        "UPDATE domains SET held = NOT held",
+    ),
     "an alias domain is of one tenant with its own, which is none, and has no addresses": (
         "WITH d AS (INSERT INTO domains (tenant_id, name) SELECT tenant_id, 'x' FROM domains RETURNING domain_id) "
         "UPDATE domains SET alias_of = (SELECT domain_id FROM d)",

@@ -22,6 +22,7 @@ from api.overviews import Overviews
 from api.rate_limit import RateLimit
 from api.routers import ROUTERS, account_imports, mail_files, message_changes
 from api.server import serve_http
+from api.server_limits import limits_of
 from api.settings import ApiSettings
 from api.sign_in_cookie import SignInCookie
 from mailstead.bus import Bus
@@ -92,6 +93,7 @@ def routes() -> FastAPI:
         docs_url=None,  # its pages load scripts from third parties
         redoc_url=None,
         separate_input_output_schemas=False,
+        generate_unique_id_function=lambda route: route.name,  # what generated clients call it, and the audit log
         exception_handlers={
             Refused: on_refused,
             RequestValidationError: on_invalid,
@@ -168,9 +170,11 @@ def backend_over(
         event_log=event_log,
         event_feed=EventFeed(
             event_log,
+            bus,
             max_streams=settings.api_max_streams,
             max_of_caller=settings.api_max_streams_of_caller,
             seconds=settings.api_stream_seconds,
+            look_seconds=settings.api_stream_look_seconds,
         ),
         webhooks=Webhooks(db),
         webhook_deliveries=WebhookDeliveries(db),
@@ -182,6 +186,7 @@ def backend_over(
         script_limits=sieve.Limits(octets=settings.sieve_max_script_octets, redirects=settings.sieve_max_redirects),
         canary=canary,
         overviews=Overviews(db),
+        server_limits=limits_of(settings),
     )
 
 

@@ -21,6 +21,7 @@ from api.metrics import CanaryMetrics
 from api.overviews import Overviews
 from api.rate_limit import RateLimit
 from api.schemas.common import MAX_ID
+from api.schemas.server import LimitsOut
 from api.scopes import OF_OPERATORS, Scope, grants
 from api.sign_in_cookie import SignInCookie
 from mailstead.bus import Bus
@@ -124,6 +125,7 @@ class Backend:
     script_limits: Limits
     canary: CanaryMetrics
     overviews: Overviews
+    server_limits: LimitsOut
 
 
 def backend(request: Request) -> Backend:

@@ -67,11 +67,11 @@ class RefusedFor(Refused):
 
 @contextmanager
 def blame(field: str, details: Mapping[Failure, str], *, where: Where = "body") -> Iterator[None]:
-    """Within this `with`, refusals for one of these reasons name `field`, and say this about it."""
+    """Within this `with`, refusals for one of these reasons name `field`, and say this about it, unless they name one already."""
     try:
         yield
     except Refused as refused:
-        if refused.failure not in details:
+        if refused.failure not in details or isinstance(refused, RefusedFor):
             raise
         raise RefusedFor(refused, FieldFault(where=where, field=field, detail=details[refused.failure])) from refused
 

@@ -38,6 +38,11 @@ class ApiSettings(ServiceSettings, LoginSettings, DnsSettings, SieveSettings, We
         gt=0,
         description="How long a stream of events lasts, in seconds; who follows comes back, and has to be allowed to still",
     )
+    api_stream_look_seconds: float = Field(
+        default=15,
+        gt=0,
+        description="Seconds between two looks for events to stream that NATS may not have told of; without NATS, one a second",
+    )
     api_password_strength: int = Field(
         default=2, ge=0, le=4, description="How hard a password must be to guess that somebody sets, from 0 (anything) to 4"
     )

@@ -1,12 +1,13 @@
 """The jobs: what each does, and how often."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 
 from jobs.metrics import JobsMetrics
 from jobs.settings import JobsSettings
+from mailstead.events import Event
 from mailstead.ops.logging import get_logger
 from mailstead.store.audit import purge_audit
 from mailstead.store.deletion import Deletion
@@ -44,7 +45,9 @@ class Job:
     lapse: Callable[[], None] = lambda: None
 
 
-def catalogue(db: Database, settings: JobsSettings, metrics: JobsMetrics) -> tuple[Job, ...]:
+def catalogue(
+    db: Database, announce: Callable[[Iterable[Event]], None], settings: JobsSettings, metrics: JobsMetrics
+) -> tuple[Job, ...]:
     """All jobs of this release."""
     reclaim, sizes, srs_keys, pauses = Reclaim(db), Sizes(db), SrsKeys(db), QueuePauses(db)
     sending, deletion = WebhookSending(db), Deletion(db)
@@ -86,7 +89,7 @@ def catalogue(db: Database, settings: JobsSettings, metrics: JobsMetrics) -> tup
         removed("domain", domains)
 
     async def relay_events() -> None:
-        metrics.relayed.inc(await relay(db))
+        metrics.relayed.inc(await relay(db, announce))
 
     async def end_pauses() -> None:
         if count := await pauses.sweep():

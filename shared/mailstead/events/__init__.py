@@ -94,13 +94,27 @@ class SessionTold:
         return question_subject(self.question)
 
 
-Event = MailboxChanged | MailboxesChanged | QueueFilled | AccountChanged | SessionsAsked | SessionTold
+@dataclass(frozen=True, slots=True)
+class OutsideTold:
+    """Events for the outside can be read, all up to the position `last`. Replicas of the API wake who follows them."""
+
+    kind: ClassVar[str] = "outside_told"
+    last: int
+
+    @property
+    def subject(self) -> str:
+        return OUTSIDE_SUBJECT
+
+
+Event = MailboxChanged | MailboxesChanged | QueueFilled | AccountChanged | SessionsAsked | SessionTold | OutsideTold
 
 QUEUE_SUBJECT = "mail.queue"
 DIRECTORY_SUBJECT = "mail.directory"
+OUTSIDE_SUBJECT = "mail.outside"
 
 _KINDS: dict[str, type[Event]] = {
-    cls.kind: cls for cls in (MailboxChanged, MailboxesChanged, QueueFilled, AccountChanged, SessionsAsked, SessionTold)
+    cls.kind: cls
+    for cls in (MailboxChanged, MailboxesChanged, QueueFilled, AccountChanged, SessionsAsked, SessionTold, OutsideTold)
 }
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from mailstead.events.outside import AccountCreated
 from mailstead.model.address import Address
 from mailstead.model.failure import Failure
+from mailstead.store.address_holders import Holder, holders_of
 from mailstead.store.engine import Connection, Database
 from mailstead.store.outbox import wanted
 from mailstead.store.provisioning import STANDARD_MAILBOXES
@@ -75,14 +76,14 @@ class AccountImport:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def add(self, batch: Sequence[AccountToImport], tenant_id: int | None = None) -> list[int | Failure]:
-        """In the order of the batch: the id of each account, or NO_SUCH_DOMAIN, CONFLICT for an address that is taken, OVER_QUOTA
-        where the domain has as many accounts as it may."""
+    async def add(self, batch: Sequence[AccountToImport], tenant_id: int | None = None) -> list[int | Failure | Holder]:
+        """In the order of the batch: the id of each account, what has its address already, or NO_SUCH_DOMAIN, or OVER_QUOTA where
+        the domain has as many accounts as it may."""
         first = {row.address.key: at for at, row in reversed([*enumerate(batch)])}
         wanted = [batch[at] for at in sorted(first.values())]
         domains = sorted({row.address.domain.lower() for row in wanted})
 
-        async def work(connection: Connection) -> tuple[dict[str, int], set[str], set[str]]:
+        async def work(connection: Connection) -> tuple[dict[str, int], set[str], set[str], dict[str, Holder]]:
             rows, left_out = await _fitting(connection, wanted, domains)
             made = {
                 row["address"]: row["account_id"]
@@ -106,10 +107,13 @@ class AccountImport:
             await connection.execute(_MAILBOXES, ids, names, list(STANDARD_MAILBOXES.values()))
             await connection.execute(_SUBSCRIBE_AND_TELL, ids, names)
             there = {row["name"] for row in await connection.fetch(_DOMAINS, domains, tenant_id)}
-            return made, there, left_out
+            refused = [row.address.key for row in wanted if row.address.key not in made]
+            return made, there, left_out, await holders_of(connection, refused) if refused else {}
 
-        made, there, left_out = await self._database.transact("import accounts", work)
-        return [_outcome(row, made if first[row.address.key] == at else {}, there, left_out) for at, row in enumerate(batch)]
+        made, there, left_out, holders = await self._database.transact("import accounts", work)
+        return [
+            _outcome(row, made if first[row.address.key] == at else {}, there, left_out, holders) for at, row in enumerate(batch)
+        ]
 
 
 async def _fitting(
@@ -130,7 +134,12 @@ async def _fitting(
     return [row for row in wanted if row.address.key not in left_out], left_out
 
 
-def _outcome(row: AccountToImport, made: Mapping[str, int], there: Set[str], left_out: Set[str]) -> int | Failure:
+def _outcome(
+    row: AccountToImport, made: Mapping[str, int], there: Set[str], left_out: Set[str], holders: Mapping[str, Holder]
+) -> int | Failure | Holder:
     if row.address.domain.lower() not in there:
         return Failure.NO_SUCH_DOMAIN
-    return made.get(row.address.key, Failure.OVER_QUOTA if row.address.key in left_out else Failure.CONFLICT)
+    if row.address.key in made:
+        return made[row.address.key]
+    # Where nothing has it, an earlier row of the batch has just got it.
+    return Failure.OVER_QUOTA if row.address.key in left_out else holders.get(row.address.key, Holder.ACCOUNT)

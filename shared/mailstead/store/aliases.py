@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, delete, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from mailstead.model.failure import Failure, Refused
-from mailstead.store.directory_rows import require_not_deleted
+from mailstead.store.address_holders import AddressTaken, Holder, taken
 from mailstead.store.engine import Connection, Database
 from mailstead.store.schema import addresses, domains
 from mailstead.store.statements import run
@@ -44,7 +44,7 @@ class Aliases:
     ) -> AliasRow:
         """`address` in lower case; `tenant_id`: its domain must be of that tenant.
 
-        Raises Refused: NO_SUCH_DOMAIN, CONFLICT when it is taken or its domain is an alias, or DELETED.
+        Raises AddressTaken, or Refused: NO_SUCH_DOMAIN, DELETED when its domain is.
         """
         domain_name = address.rpartition("@")[2]
 
@@ -55,7 +55,7 @@ class Aliases:
             if found[0]["deleted_at"] is not None:
                 raise Refused(Failure.DELETED, f"domain {domain_name} is deleted")
             if found[0]["alias_of"] is not None:
-                raise Refused(Failure.CONFLICT, f"{domain_name} has the addresses of another domain")
+                raise AddressTaken(address, Holder.ALIAS_DOMAIN)
             values = {
                 "address": address,
                 "tenant_id": found[0]["tenant_id"],
@@ -66,8 +66,7 @@ class Aliases:
             }
             made = await run(connection, upsert(addresses).values(**values).on_conflict_do_nothing().returning(*_ALIAS))
             if not made:
-                await require_not_deleted(connection, address)
-                raise Refused(Failure.CONFLICT, f"address {address} exists")
+                raise await taken(connection, address)
             return _row(made[0])
 
         return await self._database.transact("create alias", work)

@@ -14,7 +14,10 @@ _CREATE = f"""
 INSERT INTO api_keys (name, scopes, secret_hash, expires_at, tenant_id) VALUES ($1, $2, $3, $4, $5)
 ON CONFLICT DO NOTHING RETURNING {_COLUMNS}
 """  # noqa: S608 - constants only
-_FIND = f"SELECT {_COLUMNS} FROM api_keys WHERE secret_hash = $1 AND (expires_at IS NULL OR expires_at > now())"  # noqa: S608
+_FIND = f"""
+SELECT {_COLUMNS} FROM api_keys k WHERE secret_hash = $1 AND (expires_at IS NULL OR expires_at > now())
+AND NOT EXISTS (SELECT FROM tenants t WHERE t.tenant_id = k.tenant_id AND NOT t.active)
+"""  # noqa: S608 - constants only
 _LIST = f"""
 SELECT {_COLUMNS} FROM api_keys WHERE api_key_id > $1 AND ($2::bigint IS NULL OR tenant_id = $2) ORDER BY api_key_id LIMIT $3
 """  # noqa: S608 - constants only
@@ -58,7 +61,7 @@ class ApiKeys:
         return _row(row)
 
     async def find(self, secret_hash: bytes) -> ApiKeyRow | None:
-        """The key with this hash unless it has expired."""
+        """The key with this hash, unless it has expired, or its tenant is suspended."""
         row = await self._database.fetchrow("API key", _FIND, secret_hash)
         return _row(row) if row else None
 

@@ -1,6 +1,7 @@
 """Deleting domains and accounts: what is deleted can be restored until a time set then, and is erased after it, or at once.
 
-Until then it is as if it were suspended, so that whatever asks for `active` need not know; its names stay taken.
+Until then it is as if it were suspended, so that whatever asks for `active` need not know; its names stay taken. Once that time
+has come it cannot be restored any more: an account is erased in several transactions, and whoever finds it half erased goes on.
 """
 
 from collections.abc import Callable
@@ -27,26 +28,21 @@ from mailstead.store.directory_rows import (
     require_live,
 )
 from mailstead.store.engine import Connection, Database
+from mailstead.store.erasure import erase_some_mail
 from mailstead.store.outbox import put
-from mailstead.store.schema import accounts, domains, emails, expunged, mailboxes, messages, search_pending, search_texts
+from mailstead.store.schema import accounts, domains, mailboxes
 from mailstead.store.sharing import forget_shares
 from mailstead.store.statements import run
 
 AT_ONCE = 100  # that one statement finds to erase
 NO_GRACE = timedelta(0)
 
-_ACCOUNT = "SELECT tenant_id, address, deleted_at, erase_at <= now() AS due FROM accounts WHERE account_id = $1 FOR UPDATE"
+_ACCOUNT = "SELECT tenant_id, address, erase_at <= now() AS due FROM accounts WHERE account_id = $1 FOR UPDATE"
 _DUE_ACCOUNTS = "SELECT account_id FROM accounts WHERE erase_at <= now() ORDER BY erase_at LIMIT $1"
-_DELETED_ACCOUNTS = "SELECT account_id FROM accounts WHERE domain_id = $1 AND deleted_at IS NOT NULL ORDER BY account_id LIMIT $2"
-_ERASE_SENT = """
-DELETE FROM queue_messages q WHERE account_id = $1
-AND NOT EXISTS (SELECT FROM queue_recipients r WHERE r.queue_id = q.queue_id AND r.settled_at IS NULL)
-"""
-# What another account refers to stays: reclaiming looks. A delivery that refers to one at this moment makes it new again.
-_ERASE_CONTENTS = """
-UPDATE contents c SET referred_at = 'epoch' FROM emails e
-WHERE e.account_id = $1 AND c.tenant_id = e.tenant_id AND c.blob_id = e.blob_id
-"""
+_IS_DUE = "SELECT erase_at <= now() FROM accounts WHERE account_id = $1"
+_DUE_NOW = "UPDATE accounts SET erase_at = least(erase_at, now()) WHERE account_id = $1"
+_ALL_DUE_NOW = "UPDATE accounts SET erase_at = least(erase_at, now()) WHERE domain_id = $1 AND deleted_at IS NOT NULL"
+_DUE_OF_DOMAIN = "SELECT account_id FROM accounts WHERE domain_id = $1 AND erase_at <= now() ORDER BY account_id LIMIT $2"
 _LIVE_ALIASES = "SELECT FROM domains WHERE alias_of = $1 AND deleted_at IS NULL LIMIT 1"
 # Those of a domain's alias domains that are deleted go with it: they would have no addresses.
 _ERASE_DOMAINS = """
@@ -83,33 +79,56 @@ class Deletion:
         return await self._database.transact("delete account", work)
 
     async def restore_account(self, account_id: int) -> AccountRow:
-        """As it was. Raises Refused: NO_SUCH_ACCOUNT, CONFLICT when it is not deleted, DELETED when its domain is."""
+        """As it was.
+
+        Raises Refused: NO_SUCH_ACCOUNT, CONFLICT when it is not deleted or its time is over, DELETED when its domain is,
+        OVER_QUOTA when that has as many accounts as it may.
+        """
 
         async def work(connection: Connection) -> AccountRow:
             account = await locked_account(connection, account_id)
             if account.deleted_at is None:
                 raise Refused(Failure.CONFLICT, f"account {account_id} is not deleted")
-            require_live(await locked_domain(connection, account.address.rpartition("@")[2]))
+            if await connection.fetchval(_IS_DUE, account_id):
+                raise Refused(Failure.CONFLICT, f"account {account_id} is being erased")
+            domain = await locked_domain(connection, account.address.rpartition("@")[2])
+            require_live(domain)
+            if domain.is_full:
+                raise Refused(Failure.OVER_QUOTA, f"{domain.name} has {domain.accounts} accounts")
             await run(connection, _unmarked(accounts).where(accounts.c.account_id == account_id))
             await put(connection, account.tenant_id, AccountRestored(account_id=account_id, address=account.address))
             return await find_account(connection, account_id)
 
         return await self._database.transact("restore account", work)
 
-    async def erase_account(self, account_id: int, expect: Callable[[AccountRow], None] | None = None) -> AccountRow:
+    async def erase_account(
+        self,
+        account_id: int,
+        expect: Callable[[AccountRow], None] | None = None,
+        begun: Callable[[AccountRow], None] | None = None,
+    ) -> AccountRow:
         """It is gone for good, with its mail, and what it sent that is settled. Nothing of it waits for anything.
 
-        Returns what it was. Raises Refused(NO_SUCH_ACCOUNT).
+        `begun` is called with what it was, as soon as nobody can use it any more. If this does not come to its end, `erase_due`
+        goes on. Returns what it was. Raises Refused(NO_SUCH_ACCOUNT).
         """
 
-        async def work(connection: Connection) -> AccountRow:
+        async def begin(connection: Connection) -> AccountRow:
             account = await locked_account(connection, account_id)
             if expect:
                 expect(account)
-            await _erase_account(connection, account_id)
+            if account.deleted_at is None:
+                await run(connection, _marked(accounts, NO_GRACE).where(accounts.c.account_id == account_id))
+                await put(connection, account.tenant_id, AccountDeleted(account_id=account_id, address=account.address))
+            else:
+                await connection.execute(_DUE_NOW, account_id)
             return account
 
-        return await self._database.transact("erase account", work)
+        account = await self._database.transact("begin to erase account", begin)
+        if begun:
+            begun(account)
+        await self._erase(account_id)
+        return account
 
     async def delete_domain(self, name: str, grace: timedelta, expect: Callable[[DomainRow], None] | None = None) -> DomainRow:
         """It can be restored for `grace`. One that is deleted already stays as it is.
@@ -147,16 +166,18 @@ class Deletion:
         """
 
         async def work(connection: Connection) -> int:
-            # Deleted first: while its accounts go, each in a transaction of its own, nothing new comes to it.
-            return (await _delete_domain(connection, name, NO_GRACE, expect)).domain_id
+            # Deleted first: while its accounts go, each in transactions of its own, nothing new comes to it.
+            domain = await _delete_domain(connection, name, NO_GRACE, expect)
+            await connection.execute(_ALL_DUE_NOW, domain.domain_id)
+            return domain.domain_id
 
         async def finish(connection: Connection) -> None:
             await _erase_domains(connection, [domain_id])
 
         domain_id = await self._database.transact("delete domain", work)
-        while found := await self._database.fetch("deleted accounts", _DELETED_ACCOUNTS, domain_id, AT_ONCE):
+        while found := await self._database.fetch("deleted accounts", _DUE_OF_DOMAIN, domain_id, AT_ONCE):
             for row in found:
-                await self._erase(row["account_id"], even_if_not_due=True)
+                await self._erase(row["account_id"])
         await self._database.transact("erase domain", finish)
 
     async def erase_due(self) -> tuple[int, int]:
@@ -173,17 +194,25 @@ class Deletion:
             erased_domains += erased
         return erased_accounts, erased_domains
 
-    async def _erase(self, account_id: int, *, even_if_not_due: bool = False) -> bool:
-        """Whether it was erased: somebody may have restored it, or erased it, meanwhile."""
+    async def _erase(self, account_id: int) -> bool:
+        """What is due; whether it was erased: somebody else may have done it meanwhile."""
 
-        async def work(connection: Connection) -> bool:
+        async def step(connection: Connection) -> bool | None:
+            """None: there is more of it."""
             row = await connection.fetchrow(_ACCOUNT, account_id)
-            wanted = row is not None and row["deleted_at"] is not None and (row["due"] or even_if_not_due)
-            if wanted:
-                await _erase_account(connection, account_id)
-            return wanted
+            if row is None or not row["due"]:
+                return False
+            if await erase_some_mail(connection, account_id):
+                return None
+            await run(connection, delete(mailboxes).where(mailboxes.c.account_id == account_id))
+            await forget_shares(connection, account_id)
+            await run(connection, delete(accounts).where(accounts.c.account_id == account_id))
+            await put(connection, row["tenant_id"], AccountErased(account_id=account_id, address=row["address"]))
+            return True
 
-        return await self._database.transact("erase account", work)
+        while (erased := await self._database.transact("erase account", step)) is None:
+            pass
+        return erased
 
 
 async def _delete_domain(
@@ -201,24 +230,6 @@ async def _delete_domain(
     await run(connection, _marked(domains, grace).where(domains.c.domain_id == domain.domain_id))
     await put(connection, domain.tenant_id, DomainDeleted(domain_id=domain.domain_id, name=domain.name))
     return await find_domain(connection, name)
-
-
-async def _erase_account(connection: Connection, account_id: int) -> None:
-    """Its row is locked."""
-    row = await connection.fetchrow(_ACCOUNT, account_id)
-    assert row is not None
-    # In the one lock order (promise D7): no delivery can add a message once the mailbox rows are held.
-    await connection.execute("SELECT FROM mailboxes WHERE account_id = $1 ORDER BY account_id, mailbox_id FOR UPDATE", account_id)
-    await connection.execute(_ERASE_SENT, account_id)
-    await connection.execute(_ERASE_CONTENTS, account_id)
-    for table in (messages, expunged, emails, search_texts, search_pending, mailboxes):
-        await run(connection, delete(table).where(table.c.account_id == account_id))
-    await forget_shares(connection, account_id)
-    await run(connection, delete(accounts).where(accounts.c.account_id == account_id))
-    told = {"account_id": account_id, "address": row["address"]}
-    if row["deleted_at"] is None:
-        await put(connection, row["tenant_id"], AccountDeleted(**told))
-    await put(connection, row["tenant_id"], AccountErased(**told))
 
 
 async def _erase_domains(connection: Connection, domain_ids: list[int]) -> int:

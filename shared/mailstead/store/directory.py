@@ -68,9 +68,10 @@ class Found:
 
 
 _LOOK_UP = """
-SELECT w.n, d.domain_id, d.tenant_id, d.name, asked.active AND d.active AS domain_active,
+SELECT w.n, d.domain_id, d.tenant_id, d.name, asked.active AND d.active AND NOT d.held AS domain_active,
        x.address, x.kind, x.tenant_id AS alias_tenant_id, x.targets, x.members_only, x.active AS alias_active,
-       a.account_id, a.tenant_id AS account_tenant_id, a.address AS account_address, a.active AND home.active AS account_active,
+       a.account_id, a.tenant_id AS account_tenant_id, a.address AS account_address,
+       a.active AND home.active AND NOT home.held AS account_active,
        used.bytes AS used_bytes, a.quota_bytes, used.messages AS used_messages, a.quota_messages, a.forwards, a.keeps_copy,
        CASE WHEN a.files_tags AND w.tag <> '' THEN (
            SELECT m.name FROM mailboxes m WHERE m.account_id = a.account_id AND lower(m.name) = lower(w.tag)

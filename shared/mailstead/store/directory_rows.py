@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 
 from mailstead.model.failure import Failure, Refused
 from mailstead.store.engine import Connection
-from mailstead.store.schema import accounts, addresses, domains, mailboxes
+from mailstead.store.schema import accounts, domains, mailboxes
 from mailstead.store.statements import run
 
 ACCOUNT = (
@@ -46,6 +46,7 @@ DOMAIN = (
     domains.c.verified_at,
     domains.c.deleted_at,
     domains.c.erase_at,
+    domains.c.held,
     select(func.count())
     .select_from(accounts)
     .where(accounts.c.domain_id == domains.c.domain_id, accounts.c.deleted_at.is_(None))
@@ -60,7 +61,8 @@ class DomainRow:
 
     `scram`: keys for SCRAM are kept of passwords that are set. `junk_score` and `reject_score`: from which messages are filed in
     Junk, and refused; None leaves it to SMTP ingress. `max_accounts`: None for no limit. `retention_days`, for which deleted
-    messages can be given back: None leaves it to the jobs.
+    messages can be given back: None leaves it to the jobs. `held`: its tenant is suspended, so it does not
+    work even while it is `active`.
     """
 
     domain_id: int
@@ -76,6 +78,7 @@ class DomainRow:
     verified_at: datetime | None
     deleted_at: datetime | None
     erase_at: datetime | None
+    held: bool
     accounts: int
     alias_of: str | None
 
@@ -136,10 +139,3 @@ def require_live(row: DomainRow | AccountRow) -> None:
     if row.deleted_at is not None:
         name = row.name if isinstance(row, DomainRow) else row.address
         raise Refused(Failure.DELETED, f"{name} is deleted")
-
-
-async def require_not_deleted(connection: Connection, address: str) -> None:
-    """Raises Refused(DELETED) for an address that an account has which is deleted."""
-    owner = select(accounts.c.deleted_at).join_from(addresses, accounts).where(addresses.c.address == address)
-    if await run(connection, owner.where(accounts.c.deleted_at.is_not(None))):
-        raise Refused(Failure.DELETED, f"{address} is of an account that is deleted")

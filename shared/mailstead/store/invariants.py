@@ -73,6 +73,8 @@ CHECKS: dict[str, str] = {
     "an address is of the domain that it names, and of its tenant": """
         SELECT x.address FROM addresses x JOIN domains d USING (domain_id)
         WHERE x.tenant_id <> d.tenant_id OR right(x.address, length(d.name) + 1) <> '@' || d.name""",
+    "a domain is held while its tenant is suspended": """
+        SELECT d.name FROM domains d JOIN tenants t USING (tenant_id) WHERE d.held = t.active""",
     "an alias domain is of one tenant with its own, which is none, and has no addresses": """
         SELECT d.name, o.name FROM domains d JOIN domains o ON o.domain_id = d.alias_of
         WHERE d.tenant_id <> o.tenant_id OR o.alias_of IS NOT NULL

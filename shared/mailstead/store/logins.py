@@ -21,7 +21,7 @@ FORGOTTEN_AT_ONCE = 5_000  # failures in one transaction
 
 _FIND = """
 SELECT f.locked, f.pending, a.account_id, a.tenant_id, a.address, a.password_hash, a.password_version, a.session_epoch,
-       a.active AND d.active AS active,
+       a.active AND d.active AND NOT d.held AS active,
        p.app_password_id, p.scopes, coalesce(p.last_used_at < now() - $8::interval, true) AS use_is_news,
        k.salt, k.iterations, k.stored_key, k.server_key
 FROM (SELECT coalesce(array_agg(s.kind) FILTER (
@@ -64,7 +64,7 @@ ON CONFLICT (account_id, protocol) DO UPDATE SET at = excluded.at, peer = exclud
 """
 
 _STANDING = """
-SELECT a.account_id, a.active AND d.active AS active, a.password_version, a.session_epoch,
+SELECT a.account_id, a.active AND d.active AND NOT d.held AS active, a.password_version, a.session_epoch,
        ARRAY(SELECT p.app_password_id FROM app_passwords p
              WHERE p.account_id = a.account_id AND (p.expires_at IS NULL OR p.expires_at > now())) AS good
 FROM accounts a JOIN domains d USING (domain_id) WHERE a.account_id = ANY($1::bigint[])

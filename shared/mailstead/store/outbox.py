@@ -5,6 +5,9 @@ Who listens is asked within that very statement: a webhook hears what commits fr
 the last one it saw; what is sent is put down for each webhook in the same transaction.
 """
 
+from collections.abc import Callable, Iterable
+
+from mailstead.events import Event, OutsideTold
 from mailstead.events.outside import OfAccount, Outside
 from mailstead.model.ids import new_id
 from mailstead.store.engine import Connection, Database
@@ -37,7 +40,7 @@ WITH next AS (
     UNION ALL
     SELECT w.webhook_id, t.position FROM told t JOIN taken e USING (event_id) JOIN webhooks w ON w.webhook_id = e.webhook_id
 )
-SELECT count(*) AS taken FROM taken
+SELECT (SELECT count(*) FROM taken) AS taken, (SELECT max(position) FROM told) AS last
 """
 
 
@@ -74,16 +77,23 @@ async def put(connection: Connection, tenant_id: int, *events: Outside) -> None:
     )
 
 
-async def relay(database: Database) -> int:
-    """Move what has been written to where it is read and sent from; how many events. Raises Refused(UNAVAILABLE)."""
+async def relay(database: Database, announce: Callable[[Iterable[Event]], None] = lambda _events: None) -> int:
+    """Move what has been written to where it is read and sent from; how many events. Raises Refused(UNAVAILABLE).
 
-    async def work(connection: Connection) -> int:
+    `announce` is told after each commit.
+    """
+
+    async def work(connection: Connection) -> tuple[int, int | None]:
         await connection.execute("SELECT pg_advisory_xact_lock($1)", _RELAY_LOCK)
-        return int(await connection.fetchval(_RELAY, RELAYED_AT_ONCE))
+        row = await connection.fetchrow(_RELAY, RELAYED_AT_ONCE)
+        assert row is not None
+        return row["taken"], row["last"]
 
     total = 0
     while True:
-        moved = await database.transact("relay", work)
+        moved, last = await database.transact("relay", work)
         total += moved
+        if last is not None:
+            announce([OutsideTold(last)])
         if moved < RELAYED_AT_ONCE:
             return total

@@ -14,6 +14,7 @@ from mailstead.events.outside import (
 )
 from mailstead.model.address import Address
 from mailstead.model.failure import Failure, Refused
+from mailstead.store.address_holders import AddressTaken, Holder, taken
 from mailstead.store.directory_rows import (
     ACCOUNT,
     DOMAIN,
@@ -24,7 +25,6 @@ from mailstead.store.directory_rows import (
     locked_account,
     locked_domain,
     require_live,
-    require_not_deleted,
 )
 from mailstead.store.engine import Connection, Database
 from mailstead.store.mailbox_row import INBOX, create_mailbox
@@ -66,8 +66,10 @@ class Provisioning:
         """
 
         async def work(connection: Connection) -> DomainRow:
+            owner, suspended = await _tenant(connection, tenant_id)
             values: dict[str, object] = {
-                "tenant_id": await _tenant(connection, tenant_id),
+                "tenant_id": owner,
+                "held": suspended,
                 "name": name.lower(),
                 "active": active,
             }
@@ -173,15 +175,15 @@ class Provisioning:
     ) -> AccountRow:
         """An account with its own address and the standard mailboxes; `scram` is kept if the domain asks for such keys.
 
-        `tenant_id`: the domain must be its. Raises Refused: NO_SUCH_DOMAIN, CONFLICT, DELETED for what was, OVER_QUOTA when the
-        domain has as many accounts as it may.
+        `tenant_id`: the domain must be its. Raises AddressTaken, or Refused: NO_SUCH_DOMAIN, DELETED when the domain is,
+        OVER_QUOTA when it has as many accounts as it may.
         """
 
         async def work(connection: Connection) -> AccountRow:
             domain = await find_domain(connection, address.domain, tenant_id)
             require_live(domain)
             if domain.alias_of is not None:
-                raise Refused(Failure.CONFLICT, f"{address.domain} has the addresses of {domain.alias_of}")
+                raise AddressTaken(address.key, Holder.ALIAS_DOMAIN)
             if domain.max_accounts is not None and (await locked_domain(connection, address.domain)).is_full:
                 raise Refused(Failure.OVER_QUOTA, f"{address.domain} has {domain.accounts} accounts")
             values = {"tenant_id": domain.tenant_id, "address": address.key}
@@ -194,13 +196,11 @@ class Provisioning:
             )
             made = await run(connection, account.on_conflict_do_nothing().returning(accounts.c.account_id))
             if not made:
-                await require_not_deleted(connection, address.key)
-                raise Refused(Failure.CONFLICT, f"account {address.key} exists")
+                raise await taken(connection, address.key)
             account_id = made[0]["account_id"]
             own = upsert(addresses).values(**values, domain_id=domain.domain_id, account_id=account_id).on_conflict_do_nothing()
             if not await run(connection, own.returning(addresses.c.address)):
-                await require_not_deleted(connection, address.key)
-                raise Refused(Failure.CONFLICT, f"address {address.key} belongs to another account")
+                raise await taken(connection, address.key)
             await _keep_scram_keys(connection, account_id, scram)
             for name, special_use in STANDARD_MAILBOXES.items():
                 await create_mailbox(connection, account_id, name, special_use)
@@ -328,12 +328,13 @@ async def _keep_scram_keys(connection: Connection, account_id: int, keys: ScramK
         )
 
 
-async def _tenant(connection: Connection, tenant_id: int | None) -> int:
-    """The tenant that is meant. Raises Refused(NO_SUCH_TENANT)."""
-    if tenant_id is not None:
-        if not await run(connection, select(tenants.c.tenant_id).where(tenants.c.tenant_id == tenant_id)):
-            raise Refused(Failure.NO_SUCH_TENANT, f"no tenant {tenant_id}")
-        return tenant_id
-    await run(connection, upsert(tenants).values(name=DEFAULT_TENANT, content_key=os.urandom(32)).on_conflict_do_nothing())
-    (row,) = await run(connection, select(tenants.c.tenant_id).where(tenants.c.name == DEFAULT_TENANT))
-    return int(row["tenant_id"])
+async def _tenant(connection: Connection, tenant_id: int | None) -> tuple[int, bool]:
+    """The tenant that is meant, and whether it is suspended, which stays so meanwhile. Raises Refused(NO_SUCH_TENANT)."""
+    if tenant_id is None:
+        default = upsert(tenants).values(name=DEFAULT_TENANT, content_key=os.urandom(32))
+        await run(connection, default.on_conflict_do_nothing())
+    meant = tenants.c.name == DEFAULT_TENANT if tenant_id is None else tenants.c.tenant_id == tenant_id
+    found = await run(connection, select(tenants.c.tenant_id, tenants.c.active).where(meant).with_for_update(read=True))
+    if not found:
+        raise Refused(Failure.NO_SUCH_TENANT, f"no tenant {tenant_id}")
+    return found[0]["tenant_id"], not found[0]["active"]

@@ -146,7 +146,7 @@ ROLES: tuple[Role, ...] = (
         _SCRIPTS,
         _FILING,  # messages are uploaded
         {
-            "tenants": "SELECT (tenant_id, name, created_at), INSERT, UPDATE (name), DELETE",
+            "tenants": "SELECT (tenant_id, name, active, created_at), INSERT, UPDATE (name, active), DELETE",
             "domains": "SELECT, INSERT, UPDATE, DELETE",
             "accounts": "SELECT, INSERT, UPDATE, DELETE",
             "addresses": "SELECT, INSERT, UPDATE, DELETE",
@@ -197,12 +197,12 @@ ROLES: tuple[Role, ...] = (
         "jobs",
         {
             "limits": "SELECT (refilled_at), DELETE",
-            "tenants": "SELECT (tenant_id, name)",
+            "tenants": "SELECT (tenant_id, name, active)",
             "domains": "SELECT, UPDATE (erase_at), DELETE",  # what was deleted goes when nobody restores it
             "accounts": "SELECT (account_id, tenant_id, domain_id, address, active, quota_bytes, quota_messages,"
             " last_uidvalidity, deleted_at, erase_at), UPDATE (erase_at), DELETE",
             "addresses": "SELECT",
-            "mailboxes": "SELECT, UPDATE (floor_modseq), DELETE",
+            "mailboxes": "SELECT, UPDATE (floor_modseq, messages, unseen, deleted, size), DELETE",
             "mailbox_rights": "SELECT, DELETE",
             "shares": "SELECT, DELETE",
             "messages": "SELECT, DELETE",

@@ -15,7 +15,7 @@ PURGED_AT_ONCE = 5_000
 _FIND = """
 SELECT a.account_id, a.tenant_id, a.address, a.role, s.expires_at
 FROM sign_ins s JOIN accounts a USING (account_id, password_version, session_epoch) JOIN domains d USING (domain_id)
-WHERE s.token_hash = $1 AND s.expires_at > now() AND a.active AND d.active
+WHERE s.token_hash = $1 AND s.expires_at > now() AND a.active AND d.active AND NOT d.held
 """
 _PURGE = """
 DELETE FROM sign_ins WHERE token_hash IN (SELECT token_hash FROM sign_ins WHERE expires_at <= now() LIMIT $1)

@@ -11,13 +11,18 @@ from mailstead.model.failure import Failure, Refused
 from mailstead.store.engine import Connection, Database
 
 _TENANT = """
-SELECT t.tenant_id, t.name, t.created_at,
+SELECT t.tenant_id, t.name, t.active, t.created_at,
        (SELECT count(*) FROM domains d WHERE d.tenant_id = t.tenant_id) AS domains,
        (SELECT count(*) FROM accounts a WHERE a.tenant_id = t.tenant_id) AS accounts
 FROM tenants t
 """
 _LIST = f"{_TENANT} WHERE tenant_id > $1 AND ($2::bigint IS NULL OR tenant_id = $2) ORDER BY tenant_id LIMIT $3"
 _GET = f"{_TENANT} WHERE tenant_id = $1"
+
+_UPDATE = "UPDATE tenants SET name = coalesce($2, name), active = coalesce($3, active) WHERE tenant_id = $1"
+# After its row: whoever makes a domain holds that, so none is missed.
+_HOLD = "UPDATE domains SET held = $2 WHERE tenant_id = $1 AND held <> $2"
+_HAS_OPERATORS = "SELECT EXISTS (SELECT FROM accounts WHERE tenant_id = $1 AND role = 'operator' AND deleted_at IS NULL)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +31,7 @@ class TenantRow:
 
     tenant_id: int
     name: str
+    active: bool
     created_at: datetime
     domains: int
     accounts: int
@@ -40,7 +46,7 @@ class Tenants:
     async def create(self, name: str) -> TenantRow:
         """With a content key of its own. Raises Refused(CONFLICT) when the name is taken."""
         sql = """INSERT INTO tenants (name, content_key) VALUES ($1, $2) ON CONFLICT DO NOTHING
-                 RETURNING tenant_id, name, created_at, 0 AS domains, 0 AS accounts"""
+                 RETURNING tenant_id, name, active, created_at, 0 AS domains, 0 AS accounts"""
         row = await self._database.fetchrow("create tenant", sql, name, os.urandom(32))
         if row is None:
             raise _taken(name)
@@ -57,15 +63,29 @@ class Tenants:
             raise Refused(Failure.NO_SUCH_TENANT, f"no tenant {tenant_id}")
         return TenantRow(*row)
 
-    async def rename(self, tenant_id: int, name: str) -> TenantRow:
-        """Raises Refused: NO_SUCH_TENANT, CONFLICT when the name is taken."""
+    async def update(self, tenant_id: int, *, name: str | None = None, active: bool | None = None) -> TenantRow:
+        """Change what is not None. One that is not active is suspended with all its domains: no mail, nobody logs in.
+
+        Raises Refused: NO_SUCH_TENANT, CONFLICT when the name is taken, IN_USE when operators would be shut out.
+        """
+
+        async def work(connection: Connection) -> TenantRow:
+            if active is False and await connection.fetchval(_HAS_OPERATORS, tenant_id):
+                raise Refused(Failure.IN_USE, f"tenant {tenant_id} has operators")
+            await connection.execute(_UPDATE, tenant_id, name, active)
+            if active is not None:
+                await connection.execute(_HOLD, tenant_id, not active)
+            row = await connection.fetchrow(_GET, tenant_id)
+            if row is None:
+                raise Refused(Failure.NO_SUCH_TENANT, f"no tenant {tenant_id}")
+            return TenantRow(*row)
+
         try:
-            await self._database.execute("rename tenant", "UPDATE tenants SET name = $2 WHERE tenant_id = $1", tenant_id, name)
+            return await self._database.transact("update tenant", work)
         except Refused as refused:
             if isinstance(refused.__cause__, asyncpg.UniqueViolationError):
-                raise _taken(name) from refused
+                raise _taken(name or "") from refused
             raise
-        return await self.get(tenant_id)
 
     async def delete(self, tenant_id: int) -> None:
         """With the API keys that reach no further. Raises Refused: NO_SUCH_TENANT, CONFLICT while it has domains."""

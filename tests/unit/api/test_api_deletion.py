@@ -49,6 +49,15 @@ async def test_what_was_suspended_is_so_again(client: Client, account: dict[str,
     assert (await client.post(f"{path_of(account)}/restore")).json() == account | {"active": False}
 
 
+async def test_a_full_domain_takes_no_account_back(client: Client, account: dict[str, Any]) -> None:
+    await client.patch("/v1/domains/a.test", json={"max_accounts": 1})
+    await client.delete(path_of(account))
+    await created(client, "/v1/accounts", ALICE | {"address": "bob@a.test"})
+    problem = assert_problem(await client.post(f"{path_of(account)}/restore"), 409, "account_id")
+    assert "as many accounts as it may have" in problem["errors"][0]["detail"]
+    assert (await client.get(path_of(account))).json()["deleted_at"]
+
+
 async def test_names_of_what_is_deleted_are_taken_and_it_is_told_why(client: Client, account: dict[str, Any]) -> None:
     await client.delete(path_of(account))
     for path, body in (

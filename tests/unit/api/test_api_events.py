@@ -1,8 +1,9 @@
 """Events read by page and followed as a stream: nothing is lost between two streams, and nothing of another tenant's is shown."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import httpx
@@ -10,8 +11,11 @@ import orjson
 import pytest
 
 from api.scopes import Scope
+from kit.nats import NatsServer
 from kit.postgres import DatabaseUrls
 from kit.waiting import eventually
+from mailstead.bus import open_bus
+from mailstead.events import Event
 from mailstead.events.outside import MessageReceived
 from mailstead.store import outbox
 from mailstead.store.engine import Connection, Database, open_database
@@ -36,7 +40,13 @@ async def owner_db(database_urls: DatabaseUrls) -> AsyncIterator[Database]:
         yield database
 
 
-async def happen(owner_db: Database, jobs_db: Database, tenant_id: int, *subjects: str) -> None:
+async def happen(
+    owner_db: Database,
+    jobs_db: Database,
+    tenant_id: int,
+    *subjects: str,
+    announce: Callable[[Iterable[Event]], None] = lambda _: None,
+) -> None:
     async def work(connection: Connection) -> None:
         for subject in subjects:
             values = {"account_id": 1, "address": "a@b.test", "mailbox_id": 1, "uid": 1, "trace_id": "t", "size": 1}
@@ -44,7 +54,7 @@ async def happen(owner_db: Database, jobs_db: Database, tenant_id: int, *subject
             await outbox.put(connection, tenant_id, event)
 
     await owner_db.transact("happen", work)
-    await relay(jobs_db)
+    await relay(jobs_db, announce)
 
 
 def subjects_of(page: dict[str, Any]) -> list[str]:
@@ -173,6 +183,31 @@ async def test_a_stream_tells_what_happens_and_goes_on_where_it_ended(
         await happen(owner_db, jobs_db, tenant, "while nobody followed")
         async with following(client, **{"Last-Event-ID": empty.last or ""}) as again:
             await eventually(lambda: again.subjects == ["while nobody followed"])
+
+
+async def test_streams_are_woken_by_who_relays_events_and_look_when_nobody_tells(
+    served: Start, key: str, tenant: int, owner_db: Database, jobs_db: Database, nats: NatsServer
+) -> None:
+    async with (
+        served(nats_url=nats.url, api_stream_look_seconds=3600) as port,
+        asking(port, key) as client,
+        open_bus(nats.url, name="jobs") as bus,
+        following(client) as followed,
+    ):
+        await eventually(lambda: followed.last)
+        for subjects in (["a"], ["a", "b"]):
+            await happen(owner_db, jobs_db, tenant, subjects[-1], announce=bus.publish)
+            await eventually(partial(heard, followed, subjects))
+        nats.kill()
+        await happen(owner_db, jobs_db, tenant, "c", announce=bus.publish)
+        await eventually(partial(heard, followed, ["a", "b", "c"]))
+        await happen(owner_db, jobs_db, tenant, "d")
+        nats.start()
+        await eventually(partial(heard, followed, ["a", "b", "c", "d"]))
+
+
+def heard(followed: Followed, subjects: list[str]) -> bool:
+    return followed.subjects == subjects
 
 
 async def test_a_quiet_stream_beats_and_ends(

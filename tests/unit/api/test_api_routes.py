@@ -139,7 +139,29 @@ async def test_addresses_are_taken_once_and_need_their_domain(client: Client) ->
     await created(client, "/v1/domains", {"name": "a.test"})
     await created(client, "/v1/accounts", ALICE)
     problem = assert_problem(await client.post("/v1/accounts", json=ALICE), 409, "address")
-    assert problem["errors"] == [{"in": "body", "field": "address", "detail": "This address is taken."}]
+    assert problem["errors"] == [{"in": "body", "field": "address", "detail": "This address is taken by an account."}]
+
+
+async def test_it_is_told_what_has_an_address(client: Client) -> None:
+    await created(client, "/v1/domains", {"name": "a.test"})
+    await created(client, "/v1/domains", {"name": "b.test", "alias_of": "a.test"})
+    await created(client, "/v1/accounts", ALICE)
+    targets = {"targets": ["x@else.test"]}
+    for address, kind in (("sales@a.test", "alias"), ("all@a.test", "group"), ("@a.test", "alias")):
+        await created(client, "/v1/aliases", {"address": address, "kind": kind, **targets})
+    holders = {
+        "alice@a.test": "by an account",
+        "sales@a.test": "by an alias",
+        "all@a.test": "by a group",
+        "carol@b.test": "an alias of another",
+        "@a.test": "has a catch-all",
+    }
+    for address, holder in holders.items():
+        answers = [await client.post("/v1/aliases", json={"address": address, **targets})]
+        if not address.startswith("@"):
+            answers.append(await client.post("/v1/accounts", json=ALICE | {"address": address}))
+        for answer in answers:
+            assert holder in assert_problem(answer, 409, "address")["errors"][0]["detail"]
 
 
 WRONG: list[tuple[str, str, Any, str]] = [

@@ -20,7 +20,7 @@ ROUTES: dict[tuple[str, str], Scope | None] = {
     ("GET", "/v1/tenants"): Scope.TENANTS_READ,
     ("POST", "/v1/tenants"): Scope.TENANTS_WRITE,
     ("GET", "/v1/tenants/{tenant_id}"): Scope.TENANTS_READ,
-    ("PUT", "/v1/tenants/{tenant_id}"): Scope.TENANTS_WRITE,
+    ("PATCH", "/v1/tenants/{tenant_id}"): Scope.TENANTS_WRITE,
     ("DELETE", "/v1/tenants/{tenant_id}"): Scope.TENANTS_WRITE,
     ("GET", "/v1/api-keys"): Scope.KEYS_READ,
     ("POST", "/v1/api-keys"): Scope.KEYS_WRITE,
@@ -131,6 +131,7 @@ ROUTES: dict[tuple[str, str], Scope | None] = {
     ("POST", "/v1/accounts/{account_id}/restorations"): Scope.MESSAGES_WRITE,
     ("GET", "/v1/health"): None,
     ("GET", "/v1/version"): Scope.SERVER_READ,
+    ("GET", "/v1/limits"): Scope.SERVER_READ,
 }
 GUARDED = [(method, path, scope) for (method, path), scope in ROUTES.items() if scope is not None]
 

@@ -23,6 +23,15 @@ async def test_over_tcp(served: Start) -> None:
         assert document["openapi"].startswith("3.1")
 
 
+async def test_the_limits_are_those_of_the_settings(served: Start, key: str) -> None:
+    headers = {"Authorization": f"Bearer {key}"}
+    async with served(api_max_body=4096, sieve_max_scripts=3) as port, httpx.AsyncClient(trust_env=False) as client:
+        limits = (await client.get(f"http://127.0.0.1:{port}/v1/limits", headers=headers)).json()
+        assert (limits["body_bytes"], limits["sieve_scripts"], limits["webhooks_of_tenant"]) == (4096, 3, 50)
+        some = await client.get(f"http://127.0.0.1:{port}/v1/limits?fields=message_bytes", headers=headers)
+        assert some.json() == {"message_bytes": limits["message_bytes"]}
+
+
 async def test_in_tls(served: Start, authority: TestAuthority) -> None:
     files = {"tls_certificate": authority.certificate, "tls_key": authority.key}
     client = httpx.AsyncClient(trust_env=False, verify=authority.client_context())

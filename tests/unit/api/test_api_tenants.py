@@ -10,6 +10,7 @@ from api.app import create_app
 from api.callers import NARROWED, PLACES
 from api.deps import Backend
 from api.scopes import OF_OPERATORS, Scope
+from mailstead.model.api_key import fingerprint, new_key
 from unit.api.test_api_routes import ALICE, assert_problem, created
 from unit.api.test_api_scopes import ROUTES
 
@@ -60,16 +61,52 @@ async def test_a_tenant_from_beginning_to_end(client: Client) -> None:
     assert (tenant["domain_count"], tenant["account_count"]) == (0, 0)
     assert_problem(await client.post("/v1/tenants", json={"name": "one"}), 409, "name")
     path = f"/v1/tenants/{tenant['id']}"
-    assert (await client.put(path, json={"name": "two"})).json() == tenant | {"name": "two"}
+    assert (await client.patch(path, json={"name": "two"})).json() == tenant | {"name": "two"}
     await created(client, "/v1/tenants", {"name": "three"})
-    assert_problem(await client.put(path, json={"name": "three"}), 409, "name")
+    assert_problem(await client.patch(path, json={"name": "three"}), 409, "name")
     await created(client, "/v1/domains", {"name": "a.test", "tenant_id": tenant["id"]})
     assert_problem(await client.delete(path), 409, "tenant_id")
     await client.delete("/v1/domains/a.test?erase=true")
     assert (await client.delete(path)).status_code == 204
-    for response in (await client.get(path), await client.delete(path), await client.put(path, json={"name": "x"})):
+    for response in (await client.get(path), await client.delete(path), await client.patch(path, json={"name": "x"})):
         assert_problem(response, 404)
     assert_problem(await client.post("/v1/domains", json={"name": "a.test", "tenant_id": tenant["id"]}), 404, "tenant_id")
+
+
+async def test_a_tenant_is_suspended_with_all_that_is_its(
+    client: Client, backend: Backend, with_scopes: WithScopes, theirs: dict[str, Any]
+) -> None:
+    path, domain = f"/v1/tenants/{theirs['tenant_id']}", "/v1/domains/theirs.test"
+    before = (await client.get(domain)).json()
+    signing_in = {"address": "alice@theirs.test", "password": ALICE["password"]}
+    suspended = (await client.patch(path, json={"active": False})).json()
+    assert suspended == (await client.get(path)).json()
+    assert suspended["active"] is False
+    assert (await client.get(domain)).json() == before | {"held": True}
+    later = await created(client, "/v1/domains", {"name": "later.test", "tenant_id": theirs["tenant_id"]})
+    assert (later["active"], later["held"]) == (True, True)
+    assert_problem(await client.post("/v1/sign-ins", json=signing_in), 409)
+    key = new_key()
+    await backend.api_keys.create("of theirs", [Scope.ADMIN], fingerprint(key), tenant_id=theirs["tenant_id"])
+    ours = {"Authorization": f"Bearer {key}"}
+    assert_problem(await client.get("/v1/domains", headers=ours), 401)
+    settings = {"host": "autoconfig.theirs.test"}
+    assert (await client.get("/mail/config-v1.1.xml", headers=settings)).status_code == 404
+
+    assert (await client.patch(path, json={"active": True})).json()["active"] is True
+    assert (await client.get(domain)).json() == before
+    assert (await client.post("/v1/sign-ins", json=signing_in)).status_code == 201
+    assert (await client.get("/v1/domains", headers=ours)).status_code == 200
+    assert (await client.get("/mail/config-v1.1.xml", headers=settings)).status_code == 200
+
+
+async def test_operators_do_not_shut_themselves_out(client: Client, theirs: dict[str, Any]) -> None:
+    await client.put(f"/v1/accounts/{theirs['account_id']}/role", json={"role": "operator"})
+    path = f"/v1/tenants/{theirs['tenant_id']}"
+    assert_problem(await client.patch(path, json={"active": False}), 409, "active")
+    assert (await client.get(path)).json()["active"] is True
+    await client.put(f"/v1/accounts/{theirs['account_id']}/role", json={"role": "owner"})
+    assert (await client.patch(path, json={"active": False, "name": "late payers"})).status_code == 200
 
 
 def test_every_path_parameter_is_somebodys(backend: Backend) -> None:

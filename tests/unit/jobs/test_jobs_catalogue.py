@@ -69,7 +69,8 @@ class Jobs:
 
     def __init__(self, db: Database, settings: JobsSettings) -> None:
         self.registry = CollectorRegistry()
-        self.jobs: dict[str, Job] = {job.name: job for job in catalogue(db, settings, JobsMetrics.register(self.registry))}
+        jobs = catalogue(db, lambda _: None, settings, JobsMetrics.register(self.registry))
+        self.jobs: dict[str, Job] = {job.name: job for job in jobs}
 
     async def run(self, *names: str) -> None:
         for name in names:

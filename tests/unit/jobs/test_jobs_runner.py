@@ -152,7 +152,7 @@ async def test_a_failing_job_goes_on(db: Database) -> None:
 
 async def test_every_job_runs_with_the_rights_of_its_role(db: Database, database_urls: DatabaseUrls) -> None:
     registry = CollectorRegistry()
-    for job in catalogue(db, settings_for(database_urls), JobsMetrics.register(registry)):
+    for job in catalogue(db, lambda _: None, settings_for(database_urls), JobsMetrics.register(registry)):
         await job.run()
     for invariant in CHECKS:
         assert registry.get_sample_value("mailstead_invariant_violations", {"invariant": invariant}) == 0
@@ -168,7 +168,7 @@ async def test_a_violation_is_exported(db: Database, database_urls: DatabaseUrls
                SELECT tenant_id, domain_id, 'alice@a.test', '', 0 FROM domains""",
         )
     registry = CollectorRegistry()
-    invariants = catalogue(db, settings_for(database_urls), JobsMetrics.register(registry))[-1]
+    invariants = catalogue(db, lambda _: None, settings_for(database_urls), JobsMetrics.register(registry))[-1]
     await invariants.run()
     label = {"invariant": "every account has an INBOX and its own address"}
     assert registry.get_sample_value("mailstead_invariant_violations", label) == 1

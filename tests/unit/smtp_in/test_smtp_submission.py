@@ -89,7 +89,7 @@ async def test_what_is_added_and_removed(serve: Serve, authority: TestAuthority)
     ] == 250
     [message] = await served.inbox("bob")
     header = message.partition(b"\r\n\r\n")[0].lower()
-    assert b"bcc" not in header and b"secret" not in header
+    assert b"\nbcc:" not in header and b"\nresent-bcc:" not in header and b"secret" not in header
     assert b"\nfrom: <alice@a.test>" in header and b"\ndate: " in header and b"\nmessage-id: <" in header
 
 

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Request
 from starlette.exceptions import HTTPException
 
 from api.account_rows import CSV, NDJSON, BadRow, Row, Rows, lines_of
+from api.address_conflicts import IN_THE_WAY
 from api.callers import Caller
 from api.deps import Backend, UseBackend, UseCaller, requires
 from api.openapi import problems
@@ -18,6 +19,7 @@ from mailstead.events import AccountChanged
 from mailstead.model.address import Address
 from mailstead.model.failure import Failure, Refused
 from mailstead.store.account_import import AccountToImport
+from mailstead.store.address_holders import Holder
 
 PATH = "/v1/account-imports"
 BATCH = 500  # rows of one transaction
@@ -29,14 +31,13 @@ _ROW = {"type": "string", "description": "One account on each line, of the field
 _BODY = {"required": True, "content": {CSV: {"schema": _ROW}, NDJSON: {"schema": _ROW}}}
 _REASONS = {
     Failure.NO_SUCH_DOMAIN: "There is no such domain here that has addresses of its own.",
-    Failure.CONFLICT: "This address is taken, perhaps by an account that is deleted and can still be restored.",
     Failure.OVER_QUOTA: "The domain has as many accounts as it may have.",
     Failure.EASILY_GUESSED: "This password is too easily guessed.",
     Failure.BUSY: "Too busy. Try this row again.",
     Failure.UNAVAILABLE: "This could not be done now. Try this row again.",
 }
 
-_OF_ADDRESS = frozenset({Failure.NO_SUCH_DOMAIN, Failure.CONFLICT, Failure.OVER_QUOTA})
+_OF_ADDRESS = frozenset({Failure.NO_SUCH_DOMAIN, Failure.OVER_QUOTA})
 
 
 @router.post(
@@ -87,7 +88,7 @@ async def _import(backend: Backend, caller: Caller, batch: Sequence[Row], first:
     try:
         outcomes = iter(await backend.account_import.add(asked, caller.tenant_id))
     except Refused as refused:
-        outcomes = iter([refused.failure] * len(asked))
+        outcomes = iter([refused.failure for _ in asked])
     results: list[ImportedAccount] = []
     for number, (row, stored) in enumerate(zip(batch, hashes, strict=True), first):
         if isinstance(row, BadRow):
@@ -99,9 +100,11 @@ async def _import(backend: Backend, caller: Caller, batch: Sequence[Row], first:
     return results
 
 
-def _result(number: int, address: str, outcome: int | Failure | None) -> ImportedAccount:
+def _result(number: int, address: str, outcome: int | Failure | Holder | None) -> ImportedAccount:
     if isinstance(outcome, int):
         return ImportedAccount(row=number, address=address, id=outcome)
+    if isinstance(outcome, Holder):
+        return ImportedAccount(row=number, address=address, id=None, field="address", detail=IN_THE_WAY[outcome])
     failure = outcome or Failure.UNAVAILABLE
     field = "password" if failure is Failure.EASILY_GUESSED else "address" if failure in _OF_ADDRESS else None
     return ImportedAccount(row=number, address=address, id=None, field=field, detail=_REASONS[failure])

@@ -1,11 +1,13 @@
 """`/v1/accounts`: who has mail here. A change is announced, so that sessions and cached answers follow it."""
 
 from collections.abc import Sequence
+from functools import partial
 from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Response
 
+from api.address_conflicts import blame_what_has_it
 from api.callers import Caller
 from api.cursor import DEFAULT_LIMIT, Cursor, Limit, decode_cursor, page_of
 from api.deps import Backend, UseBackend, UseCaller, requires
@@ -47,15 +49,18 @@ OfDomain = Annotated[DomainName | None, Query(description="Only accounts of this
     ),
 )
 async def create_account(account: AccountIn, backend: UseBackend, caller: UseCaller, response: Response) -> AccountOut:
-    """404 when there is no such domain, 409 when the address is taken, also by an account that is deleted and not yet erased."""
+    """404 when there is no such domain, 409 when the address is taken, also by an account that is deleted and not yet erased.
+
+    `errors` says what is in the way.
+    """
     address = Address.parse(account.address)
     faults = {
         Failure.NO_SUCH_DOMAIN: "There is no such domain here. Create it first.",
-        Failure.CONFLICT: "This address is taken.",
         Failure.OVER_QUOTA: "The domain has as many accounts as it may have.",
-        Failure.DELETED: "This address, or its domain, is deleted and can still be restored. Restore it, or erase it for good.",
+        Failure.CONFLICT: "This address was taken a moment ago.",
+        Failure.DELETED: "The domain is deleted and can still be restored. Restore it, or erase it for good.",
     }
-    with blame("address", faults):
+    with blame("address", faults), blame_what_has_it("address"):
         await backend.provisioning.domain(address.domain, caller.tenant_id)  # before the work that a hash takes
         password_hash, scram = await _stored(backend, account.password, account.address)
         row = await backend.provisioning.create_account(
@@ -152,25 +157,28 @@ async def delete_account(account_id: AccountId, backend: UseBackend, seen: UseSe
     """Nobody logs in to it any more and no mail comes, as if it were suspended. Until `erase_at` it can be restored.
 
     With `erase` it is gone at once and for good, deleted before or not: all its mail, tombstones too, and what it sent that is
-    settled. Octets that no other account has are freed by the next run of the job that frees them.
+    settled. Octets that no other account has are freed by the next run of the job that frees them. Should this be cut short, a
+    job goes on with it.
     """
     expect = seen.expecting(_etag, _account)
     if erase:
-        row = await backend.deletion.erase_account(account_id, expect)
+        await backend.deletion.erase_account(account_id, expect, begun=partial(_announce, backend, active=False))
     else:
-        row = await backend.deletion.delete_account(account_id, backend.deleted_for, expect)
-    _announce(backend, row, active=False)
+        _announce(backend, await backend.deletion.delete_account(account_id, backend.deleted_for, expect), active=False)
 
 
 @router.post(
     "/{account_id}/restore",
     dependencies=[requires(Scope.ACCOUNTS_WRITE), idempotent()],
-    responses=problems(Failure.NO_SUCH_ACCOUNT, Failure.CONFLICT, Failure.DELETED, with_input=True),
+    responses=problems(Failure.NO_SUCH_ACCOUNT, Failure.CONFLICT, Failure.DELETED, Failure.OVER_QUOTA, with_input=True),
 )
 async def restore_account(account_id: AccountId, backend: UseBackend, response: Response) -> AccountOut:
-    """As it was before it was deleted. 409 when it is not deleted, or its domain is too: restore that first."""
+    """As it was before it was deleted. 409 when it is not deleted, when its domain is too: restore that first, when that has as
+    many accounts as it may, and once `erase_at` is over.
+    """
     faults = {
-        Failure.CONFLICT: "The account is not deleted.",
+        Failure.CONFLICT: "The account is not deleted, or is being erased.",
+        Failure.OVER_QUOTA: "The domain has as many accounts as it may have.",
         Failure.DELETED: "The domain of the account is deleted. Restore it first.",
     }
     with blame("account_id", faults, where="path"):

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Response
 
+from api.address_conflicts import blame_what_has_it
 from api.cursor import DEFAULT_LIMIT, Cursor, Limit, decode_cursor, page_of
 from api.deps import UseBackend, UseCaller, requires
 from api.errors import blame
@@ -34,14 +35,14 @@ OfDomain = Annotated[DomainName | None, Query(description="Only aliases of this 
     responses=problems(Failure.NO_SUCH_DOMAIN, Failure.CONFLICT, Failure.DELETED, with_input=True),
 )
 async def create_alias(alias: AliasIn, backend: UseBackend, caller: UseCaller, response: Response) -> AliasOut:
-    """404 when there is no such domain, 409 when the address is taken."""
+    """404 when there is no such domain, 409 when the address is taken: `errors` says by what."""
     faults = {
         Failure.NO_SUCH_DOMAIN: "There is no such domain here. Create it first.",
-        Failure.CONFLICT: "This address is taken, or its domain has the addresses of another.",
-        Failure.DELETED: "This address, or its domain, is deleted and can still be restored. Restore it, or erase it for good.",
+        Failure.CONFLICT: "This address was taken a moment ago.",
+        Failure.DELETED: "The domain is deleted and can still be restored. Restore it, or erase it for good.",
     }
     is_group = alias.kind is AliasKind.GROUP
-    with blame("address", faults):
+    with blame("address", faults), blame_what_has_it("address"):
         row = await backend.aliases.create(
             alias.address,
             alias.targets,

@@ -79,6 +79,6 @@ def _host(request: Request) -> str:
 async def _domain(backend: Backend, name: str) -> str:
     """Raises Refused(NO_SUCH_DOMAIN), also for one that is suspended."""
     row = await backend.provisioning.domain(name)
-    if not row.active:
+    if not row.active or row.held:
         raise Refused(Failure.NO_SUCH_DOMAIN, f"domain {name} is suspended")
     return row.name

@@ -171,6 +171,7 @@ def _domain(row: DomainRow) -> DomainOut:
         name=row.name,
         tenant_id=row.tenant_id,
         active=row.active,
+        held=row.held,
         scram=row.scram,
         junk_score=row.junk_score or 0,
         reject_score=row.reject_score or 0,

@@ -1,4 +1,4 @@
-"""`/v1/health` and `/v1/version`."""
+"""`/v1/health`, `/v1/version` and `/v1/limits`."""
 
 from importlib.metadata import version
 
@@ -7,8 +7,9 @@ from fastapi import APIRouter
 from api.deps import UseBackend, public, requires
 from api.openapi import problems
 from api.routes import Route
-from api.schemas.server import Health, Version
+from api.schemas.server import Health, LimitsOut, Version
 from api.scopes import Scope
+from api.sparse import sparse
 from mailstead.model.failure import Failure
 
 router = APIRouter(route_class=Route, prefix="/v1", tags=["server"])
@@ -28,3 +29,9 @@ async def get_health(backend: UseBackend) -> Health:
 async def get_version() -> Version:
     """The release that answers."""
     return Version(version=_VERSION, api="v1")
+
+
+@router.get("/limits", dependencies=[requires(Scope.SERVER_READ), sparse()], responses=problems(with_input=True))
+async def get_limits(backend: UseBackend) -> LimitsOut:
+    """What is refused here for being too large, too many or too often; all replicas of a release are set up alike."""
+    return backend.server_limits

@@ -12,7 +12,7 @@ from api.idempotency import idempotent
 from api.openapi import problems
 from api.routes import Route
 from api.schemas.common import Id, Page
-from api.schemas.tenants import TenantIn, TenantOut
+from api.schemas.tenants import TenantIn, TenantOut, TenantPatch
 from api.scopes import Scope
 from api.sparse import sparse
 from mailstead.model.failure import Failure
@@ -57,15 +57,28 @@ async def get_tenant(tenant_id: TenantId, backend: UseBackend) -> TenantOut:
     return _tenant(await backend.tenants.get(tenant_id))
 
 
-@router.put(
+@router.patch(
     "/{tenant_id}",
     dependencies=[requires(Scope.TENANTS_WRITE)],
-    responses=problems(Failure.NO_SUCH_TENANT, Failure.CONFLICT, with_input=True),
+    responses=problems(Failure.NO_SUCH_TENANT, Failure.CONFLICT, Failure.IN_USE, with_input=True),
 )
-async def rename_tenant(tenant_id: TenantId, tenant: TenantIn, backend: UseBackend) -> TenantOut:
-    """409 when the name is taken."""
-    with blame("name", _TAKEN):
-        return _tenant(await backend.tenants.rename(tenant_id, tenant.name))
+async def update_tenant(tenant_id: TenantId, patch: TenantPatch, backend: UseBackend) -> TenantOut:
+    """Rename it, suspend it with all its domains, or let it work again.
+
+    Suspended, no mail for it is taken, sessions end within a minute, and its API keys are refused; what waits to leave still
+    leaves, unless it is paused. Its domains keep their own state meanwhile. 409 when the name is taken, or when operators have
+    accounts of it, who would shut themselves out.
+    """
+    given = patch.model_fields_set
+    operators = {Failure.IN_USE: "Operators have accounts of this tenant, who could sign in no more."}
+    with blame("name", _TAKEN), blame("active", operators):
+        return _tenant(
+            await backend.tenants.update(
+                tenant_id,
+                name=patch.name if "name" in given else None,
+                active=patch.active if "active" in given else None,
+            )
+        )
 
 
 @router.delete(
@@ -82,5 +95,10 @@ async def delete_tenant(tenant_id: TenantId, backend: UseBackend) -> None:
 
 def _tenant(row: TenantRow) -> TenantOut:
     return TenantOut(
-        id=row.tenant_id, name=row.name, domain_count=row.domains, account_count=row.accounts, created_at=row.created_at
+        id=row.tenant_id,
+        name=row.name,
+        active=row.active,
+        domain_count=row.domains,
+        account_count=row.accounts,
+        created_at=row.created_at,
     )

@@ -41,6 +41,7 @@ class DomainOut(BaseModel):
     name: str
     tenant_id: int
     active: bool = Field(description="Whether mail for it is accepted and its accounts may log in")
+    held: bool = Field(description="Whether its tenant is suspended: then it does not work even while it is active")
     scram: bool = Field(description=_SCRAM)
     junk_score: float = Field(description=JUNK_SCORE)
     reject_score: float = Field(description=REJECT_SCORE)

@@ -29,6 +29,7 @@ tenants = Table(
     Column("tenant_id", BigInteger, Identity(always=True), primary_key=True),
     Column("name", Text, nullable=False, unique=True),
     Column("content_key", LargeBinary, nullable=False, comment="HMAC-SHA-256 key under which content is shared"),
+    Column("active", Boolean, nullable=False, server_default=text("true")),
     moment("created_at", default=True),
     CheckConstraint("length(content_key) = 32", name="content_key"),
 )
@@ -40,6 +41,7 @@ domains = Table(
     Column("tenant_id", BigInteger, ForeignKey("tenants.tenant_id"), nullable=False),
     Column("name", Text, nullable=False, unique=True, comment="lower case"),
     Column("active", Boolean, nullable=False, server_default=text("true")),
+    Column("held", Boolean, nullable=False, server_default=text("false"), comment="its tenant is suspended"),
     Column("alias_of", BigInteger, ForeignKey("domains.domain_id"), comment="the domain whose addresses it has"),
     Column("scram", Boolean, nullable=False, server_default=text("false"), comment="whether SCRAM keys of its accounts are kept"),
     Column("junk_score", Double, comment="from which a message is junk; none: the service decides"),

@@ -19,6 +19,8 @@ import { delivery } from "./pages/house/delivery.js";
 import { keys } from "./pages/house/keys.js";
 import { suppressions } from "./pages/house/suppressions.js";
 import { tenants } from "./pages/house/tenants.js";
+import { webhook } from "./pages/house/webhook.js";
+import { webhooks } from "./pages/house/webhooks.js";
 import { message } from "./pages/message.js";
 import { overview } from "./pages/overview.js";
 import { OTHERS, ownPages } from "./pages/person/pages.js";
@@ -53,6 +55,8 @@ const ADMINISTRATION = [
   { path: "/messages/:id", title: "Message", page: trace },
   { path: "/delivery", title: "Delivery", page: delivery, symbol: "delivery", nav: true },
   { path: "/suppressions", title: "Suppression list", page: suppressions, symbol: "suppressed", nav: true },
+  { path: "/webhooks", title: "Webhooks", page: webhooks, symbol: "webhooks", nav: true },
+  { path: "/webhooks/:id", title: "Webhook", page: webhook },
   { path: "/keys", title: "API keys", page: keys, symbol: "key", nav: true },
   { path: "/audit", title: "Audit log", page: audit, symbol: "audit", nav: true },
 ];

@@ -41,6 +41,7 @@ function adding(tenants) {
 
 export function stateOf(domain) {
   if (domain.deleted_at) return badge("bad", "Deleted");
+  if (domain.held) return badge("warn", "Tenant suspended");
   if (domain.active) return badge("ok", "Active");
   return domain.verified_at ? badge("bad", "Suspended") : badge("warn", "Waits for verification");
 }

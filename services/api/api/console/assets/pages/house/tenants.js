@@ -1,10 +1,10 @@
 // Tenants: whose domains are whose. For operators.
 
-import { get, page, post, put, remove } from "../../api.js";
+import { get, page, patch, post, remove } from "../../api.js";
 import { h } from "../../dom.js";
 import { count, time } from "../../format.js";
 import { me } from "../../session.js";
-import { button, heading } from "../../parts/bits.js";
+import { badge, button, doing, heading } from "../../parts/bits.js";
 import { ask, confirmByName } from "../../parts/dialog.js";
 import { empty } from "../../parts/states.js";
 import { pages } from "../../parts/table.js";
@@ -65,9 +65,16 @@ function columns(refresh) {
   const rename = (tenant) => async () => {
     const done = await ask(`Rename ${tenant.name}`, {
       fields: [{ ...NAME, value: tenant.name }],
-      submit: ({ name }) => put(`/tenants/${tenant.id}`, { name: name.trim() }),
+      submit: ({ name }) => patch(`/tenants/${tenant.id}`, { name: name.trim() }),
     });
     if (done) await refresh();
+  };
+  const turn = (tenant, active) => async () => {
+    await patch(`/tenants/${tenant.id}`, { active });
+    await refresh();
+    toast(active ? `${tenant.name} works again.` : `${tenant.name} is suspended, with all its domains.`, {
+      undo: turn(tenant, !active),
+    });
   };
   const end = (tenant) => async () => {
     const done = await confirmByName(`Delete ${tenant.name}`, {
@@ -82,6 +89,7 @@ function columns(refresh) {
   };
   return [
     { label: "Name", main: true, cell: (tenant) => tenant.name },
+    { label: "State", cell: ({ active }) => (active ? badge("ok", "Active") : badge("warn", "Suspended")) },
     { label: "Domains", number: true, cell: (tenant) => count(tenant.domain_count) },
     { label: "Accounts", number: true, cell: (tenant) => count(tenant.account_count) },
     { label: "Since", cell: (tenant) => time(tenant.created_at) },
@@ -93,6 +101,7 @@ function columns(refresh) {
           "div",
           { class: "actions" },
           button("Rename", rename(tenant), { kind: "small" }),
+          doing(tenant.active ? "Suspend" : "Resume", turn(tenant, !tenant.active), { kind: "small" }),
           button("Delete …", end(tenant), { kind: "small" }),
         ),
     },

@@ -105,7 +105,7 @@ class Authenticator:
     ) -> None:
         self._settings = settings
         self._logins = Logins(database, _rules(settings))
-        self._passwords = Passwords(max_parallel=settings.password_checks)
+        self._passwords = Passwords(max_parallel=settings.password_checks, proved_seconds=settings.login_remembered_seconds)
         self._tokens = tokens
         self.live = LiveSessions(self._logins, bus, settings.login_recheck_seconds, replica)
         self.book = LoginBook(self._logins)
@@ -172,7 +172,7 @@ class Authenticator:
             return await self._by_app_password(found.account, found.app_password, peer.scope)
         version = found.account.password_version if found.account else 0
         proved = found.account is not None and self._passwords.is_proved(mark, version)
-        # Who logged in a moment ago is not locked out by strangers; on its own address a guess must not find what is proved.
+        # Who logged in not long ago is not locked out by strangers; on its own address a guess must not find what is proved.
         _refuse_locked(subjects, found.locked - {"account"} if proved else found.locked)
         if not proved and not await self._matches(mark, password, found, subjects):
             raise Refused(Failure.BAD_CREDENTIALS, f"wrong password or no such account: {user!r}")

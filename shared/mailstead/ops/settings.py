@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from mailstead.store.passwords import PROVED_SECONDS
+
 Network = IPv4Network | IPv6Network
 Port = Annotated[int, Field(ge=0, le=65535)]
 
@@ -147,7 +149,14 @@ class LoginSettings(BaseSettings):
         default=200,
         ge=10,
         description="Failed log-ins to one account from anywhere after which only app passwords, and passwords that were right "
-        "within the last minute, are taken for it",
+        "a short while ago (MAILSTEAD_LOGIN_REMEMBERED_SECONDS), are taken for it",
+    )
+    login_remembered_seconds: float = Field(
+        default=PROVED_SECONDS,
+        ge=0,
+        le=86_400,
+        description="How long a password that was right is known again without the cost of argon2: longer than mail clients wait "
+        "between two looks. What is kept is a keyed hash, in memory; a changed password is refused at once all the same",
     )
     login_lock_first_seconds: float = Field(
         default=30, gt=0, description="How long the first lock lasts, in seconds; each further failure doubles it"

@@ -25,7 +25,7 @@ from mailstead.wire.sasl.scram import SALT_OCTETS
 MAX_PASSWORD = 1024  # octets
 MAX_USER = 320  # octets, the longest address
 MAX_WAITING = 256  # verifications; beyond it the answer is BUSY, so that an attack cannot fill the memory
-PROVED_SECONDS = 60.0
+PROVED_SECONDS = 900.0
 REFUTED_SECONDS = 3600.0
 REMEMBERED = 10_000  # of each
 
@@ -63,13 +63,16 @@ class _Memory:
 
 
 class Passwords:
-    """`max_parallel` argon2 computations at most run at once in this process, each about 64 MiB and 30–60 ms of a core."""
+    """`max_parallel` argon2 computations at most run at once in this process, each about 64 MiB and 30–60 ms of a core.
 
-    def __init__(self, *, max_parallel: int = 2) -> None:
+    What was found right is remembered for `proved_seconds`.
+    """
+
+    def __init__(self, *, max_parallel: int = 2, proved_seconds: float = PROVED_SECONDS) -> None:
         self._threads = ThreadPoolExecutor(max_parallel, thread_name_prefix="argon2")
         self._waiting = 0
         self._key = os.urandom(32)
-        self._proved = _Memory(PROVED_SECONDS)
+        self._proved = _Memory(proved_seconds)
         self._refuted = _Memory(REFUTED_SECONDS)
         # Verified against when there is no such account, so that the time taken tells nothing.
         self._nobody = HASHER.hash(os.urandom(16).hex())
@@ -81,7 +84,7 @@ class Passwords:
         return hmac.digest(self._key, f"{user.lower()}\0{password}".encode(), "sha256")
 
     def is_proved(self, mark: bytes, version: int) -> bool:
-        """Whether it was found right for this version of the password a short while ago."""
+        """Whether it was found right for this version of the password not long ago."""
         return self._proved.holds(mark, version)
 
     def is_refuted(self, mark: bytes, version: int) -> bool:

@@ -152,6 +152,17 @@ async def test_who_logged_in_just_now_and_app_passwords_are_not_locked_out_by_st
     assert await smtp.log_in("alice@a.test", app_password, Peer("203.0.113.0", None, "smtp")) == "accepted"
 
 
+async def test_how_long_a_password_is_remembered_is_a_setting(database_urls: DatabaseUrls, house: House) -> None:
+    settings = LoginSettings(login_lock_pair=4, login_lock_address=8, login_lock_account=12, login_remembered_seconds=0)
+    async with open_database(database_urls.imap, pool_size=1) as database:
+        imap = Replica(Authenticator(database, settings, CollectorRegistry()), CollectorRegistry())
+        assert await imap.log_in("alice@a.test", PASSWORD) == "accepted"
+        for n in range(4):
+            await imap.guess(3, peer=Peer(f"203.0.113.{n}", None, "imap"), salt=str(n))
+        assert await imap.log_in("alice@a.test", PASSWORD) == "LOCKED_OUT", "nothing is remembered"
+        imap.authenticator.close()
+
+
 async def test_a_lock_ends_and_the_next_one_lasts_longer(replicas: list[Replica], house: House) -> None:
     imap, _ = replicas
     await imap.guess(4)

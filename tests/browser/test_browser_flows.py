@@ -466,9 +466,11 @@ async def test_a_webhook(visitors: Visitors) -> None:
 
         row = page.get_by_role("row").filter(has_text="webhook.test")
         await page.get_by_role("button", name="Send a test").click()
+        await expect(page.get_by_text("An event is on its way to it.")).to_be_visible()  # a page that is left asks for nothing
         await shown(page, row, "503")
         answers.append(b"HTTP/1.1 204 Yes\r\n\r\n")
         await row.get_by_role("button", name="Send again").click()
+        await expect(page.get_by_text("It is sent again.")).to_be_visible()
         await shown(page, row, "Delivered")
         await page.get_by_role("button", name="webhook.test").click()
         await expect(page.get_by_role("dialog").get_by_role("row")).to_have_count(3)

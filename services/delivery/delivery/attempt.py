@@ -149,10 +149,13 @@ class Courier:
         return await self._policies.of(domain)
 
     async def _tlsa_of(self, domain: str, endpoint: Endpoint, rule: Rule) -> tuple[Tlsa, ...]:
-        """None where DNSSEC does not vouch for the whole way from the domain. Raises HostUnavailable."""
+        """None where DNSSEC does not vouch for the whole way from the domain. Raises HostUnavailable where DNS cannot tell."""
         if self._tlsa is None or rule.smart_host or is_literal(domain):
             return ()
-        if not await self._tlsa.exchanges_validated(domain):  # RFC 7672 §2.2.1
+        validated = await self._tlsa.exchanges_validated(domain)  # RFC 7672 §2.2.1
+        if isinstance(validated, Trouble):
+            raise HostUnavailable(f"the MX records of {domain} cannot be looked up: {validated.detail}")
+        if not validated:
             return ()
         found = await self._tlsa.tlsa(endpoint.host, endpoint.port)
         if isinstance(found, Trouble):

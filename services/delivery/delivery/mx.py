@@ -62,18 +62,19 @@ class DnsQuestions:
             return troubles[0]
         return next((a for a in answers if isinstance(a, NoRecords | NoSuchName)), NoRecords())
 
-    async def exchanges_validated(self, domain: str) -> bool:
-        """Whether DNSSEC vouches for the MX records of a domain, or for their absence."""
-        return (await self._validated(domain, dns.rdatatype.MX))[1]
+    async def exchanges_validated(self, domain: str) -> bool | Trouble:
+        """Whether DNSSEC vouches for the MX records of a domain, or for their absence; Trouble where that cannot be told now."""
+        found, validated = await self._validated(domain, dns.rdatatype.MX)
+        return found if isinstance(found, Trouble) else validated
 
     async def tlsa(self, host: str, port: int) -> tuple[Tlsa, ...] | Trouble:
         """The TLSA records of a host; none unless DNSSEC vouches for them and for its addresses (RFC 7672 §2.1, §2.2.2).
 
-        Trouble where its zone is signed and the records cannot be looked up: somebody may be hiding them (§2.1.2).
+        Trouble where its zone is or may be signed and the records cannot be looked up: somebody may be hiding them (§2.1.2).
         """
         addresses = await asyncio.gather(*(self._validated(host, kind) for kind in self._types))
         if not any(validated for _, validated in addresses):
-            return ()
+            return next((found for found, _ in addresses if isinstance(found, Trouble)), ())
         found, validated = await self._validated(f"_{port}._tcp.{host}", dns.rdatatype.TLSA)
         if isinstance(found, Trouble):
             return found

@@ -120,3 +120,13 @@ async def test_a_silent_resolver_is_trouble_within_its_time() -> None:
         ask = DnsQuestions(["127.0.0.1"], silent.getsockname()[1], ipv6=False, seconds=0.3)
         async with asyncio.timeout(5):
             assert await ask.exchanges("d.test") == Trouble("no answer in time")
+
+
+async def test_what_dns_cannot_tell_is_no_word_that_there_are_no_tlsa_records(dns_server: DnsServer) -> None:
+    """RFC 7672 §2.1.2: mail that demands TLS waits, and is not refused for want of records."""
+    dns_server.records("d MX 10 a", "a A 127.0.0.2")
+    asked = questions(dns_server)
+    assert isinstance(await asked.exchanges_validated("d.broken"), Trouble)
+    assert isinstance(await asked.tlsa("a.broken", 25), Trouble)
+    assert await asked.exchanges_validated("d.test") is False
+    assert await asked.tlsa("a.test", 25) == ()
